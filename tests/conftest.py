@@ -1,0 +1,48 @@
+"""What all tests share: Hypothesis's profiles and the environment of processes that tests start."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.db import connection
+from hypothesis import HealthCheck, settings as hypothesis_settings
+
+# Databases are slow and not evenly so: a deadline would only make tests flaky.
+hypothesis_settings.register_profile(
+    "default", deadline=None, derandomize=False, suppress_health_check=[HealthCheck.too_slow]
+)
+hypothesis_settings.register_profile(
+    "ci", hypothesis_settings.get_profile("default"), max_examples=25, print_blob=True
+)
+hypothesis_settings.load_profile(os.environ.get("DSQ_HYPOTHESIS_PROFILE", "default"))
+
+ROOT = Path(__file__).parents[1]
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    database = settings.DATABASES["default"]
+    driver = os.environ.get("DSQ_TEST_DRIVER")
+    return f"database: {database['ENGINE']}" + (f" with {driver}" if driver else "")
+
+
+@pytest.fixture
+def worker_env(transactional_db: None) -> dict[str, str]:
+    """The environment for a process that works on this test's database.
+
+    The test commits what it writes (transactional_db), since the process could not see it otherwise.
+    """
+    database = {
+        name: connection.settings_dict[name]
+        for name in ("ENGINE", "NAME", "USER", "PASSWORD", "HOST", "PORT", "OPTIONS", "CONN_MAX_AGE")
+    }
+    search_path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    return os.environ | {
+        "DJANGO_SETTINGS_MODULE": "tests.settings",
+        "DSQ_TEST_DATABASES_JSON": json.dumps({"default": database}),
+        "PYTHONPATH": search_path,
+        "PYTHONUNBUFFERED": "1",
+    }
