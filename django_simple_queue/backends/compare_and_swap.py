@@ -1,0 +1,67 @@
+"""No lock at all: write and believe the row count. Right on every database."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from .base import ClaimSpec, ClaimStrategy, Fit, Row
+
+T = TypeVar("T")
+
+SPREAD = 4  # candidates looked at for each row wanted, once rivals were met
+
+
+class CompareAndSwap(ClaimStrategy):
+    """Read candidates, then write each block of them where its guard still holds.
+
+    A block that comes back short was partly taken by a rival: it is undone and halved until each row is ours or not.
+    """
+
+    name = "compare_and_swap"
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.crowded = False  # a rival was met: start somewhere among the candidates, not at their head
+
+    @classmethod
+    def fit(cls, connection: Any) -> Fit:
+        return Fit(True, "compare-and-swap: no locks are needed, the row count of a guarded write decides")
+
+    def take(self, spec: ClaimSpec, limit: int, *, row: Callable[[Row], T] = tuple) -> list[T]:  # type: ignore[assignment]
+        # Not tried again as a whole: what earlier blocks have won is ours by then.
+        return [row(found) for found in self._take(spec, limit)]
+
+    def _take(self, spec: ClaimSpec, limit: int) -> list[Row]:
+        session = self.session
+        look = spec.candidates(session, limit * SPREAD if self.crowded else limit)
+        found = session.attempt(lambda: session.rows(look, spec.params))
+        start = random.randrange(max(1, len(found) - limit + 1)) if self.crowded else 0
+        wanted = spec.cut(found[start : start + limit])
+        taken = self._swap(spec, wanted)
+        self.crowded = len(taken) < len(wanted)
+        return taken
+
+    def _swap(self, spec: ClaimSpec, rows: list[Row]) -> list[Row]:
+        """Those of `rows` that no rival had."""
+        if not rows or self.session.attempt(lambda: self._write_all(spec, rows)):
+            return rows
+        if len(rows) == 1:
+            return []
+        middle = len(rows) // 2
+        return self._swap(spec, rows[:middle]) + self._swap(spec, rows[middle:])
+
+    def _write_all(self, spec: ClaimSpec, rows: list[Row]) -> bool:
+        """Write all of `rows`, or none."""
+        try:
+            with self.session.undoable():
+                if self.session.write(*spec.update(self.session, [row[0] for row in rows])) != len(rows):
+                    raise _Short
+        except _Short:
+            return False
+        return True
+
+
+class _Short(Exception):
+    """A rival has some of the block's rows."""

@@ -1,0 +1,155 @@
+"""What differs between databases in a word or two: their clock, their row lists, how a connection of ours is set up.
+
+The base class is standard SQL and right everywhere; a subclass says only what its database does otherwise.
+"""
+
+from __future__ import annotations
+
+import copy
+import datetime
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.conf import settings
+from django.utils import timezone
+
+Params = dict[str, Any]
+
+
+class Dialect:
+    begin = "BEGIN"
+    # Sent on a caller's connection before its transaction, for that one only.
+    before_transaction: str | None = None
+    # How long a statement may wait for a row lock, set for one transaction; None: cannot be said.
+    lock_timeout: str | None = None
+
+    def __init__(self, connection: Any) -> None:
+        self.connection = connection
+        self.quote = connection.ops.quote_name
+
+    def now(self) -> str:
+        """SQL for the database's clock, in the form in which Django stores a DateTimeField there."""
+        return "CURRENT_TIMESTAMP"
+
+    def after(self, seconds: str) -> str:
+        """SQL for now plus `seconds`, which is SQL for a number."""
+        return f"({self.now()} + {seconds} * INTERVAL '1' SECOND)"
+
+    def to_seconds(self, value: Any) -> float | None:
+        """A stored time as a number; only differences of two of them mean anything."""
+        if isinstance(value, str):
+            value = datetime.datetime.fromisoformat(value)
+        if value is None:
+            return None
+        return float((value.replace(tzinfo=None) - datetime.datetime(1970, 1, 1)).total_seconds())
+
+    def among(self, column: str, ids: Sequence[Any], params: Params) -> str:
+        """SQL for "column is one of ids"; their values are put into `params`."""
+        names = [f"id{i}" for i in range(len(ids))]
+        params.update(zip(names, ids, strict=True))
+        return f"{column} IN ({', '.join(f'%({name})s' for name in names)})"
+
+    def limit(self, rows: int) -> str:
+        return str(self.connection.ops.limit_offset_sql(0, rows))
+
+    def index_hint(self, index: str | None) -> str:
+        return ""
+
+    def insert_or_ignore(self, sql: str) -> str:
+        """An INSERT that does nothing where a unique index already has the value."""
+        raise NotImplementedError
+
+    def read_after_conflict(self) -> str:
+        """Locking clause for reading a row that an ignored insert ran into."""
+        return ""
+
+    def own_settings(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """The settings of a connection of our own, from those of the alias."""
+        own = copy.deepcopy(dict(given))
+        own.update(AUTOCOMMIT=True, ATOMIC_REQUESTS=False)
+        return own
+
+    def _offset_from_utc(self) -> float:
+        """Seconds by which stored times are ahead of UTC: 0 but for USE_TZ=False or a TIME_ZONE of the alias."""
+        zone = self.connection.timezone if settings.USE_TZ else timezone.get_default_timezone()
+        offset = datetime.datetime.now(zone).utcoffset()
+        return offset.total_seconds() if offset else 0
+
+
+class PostgreSQLDialect(Dialect):
+    lock_timeout = "SET LOCAL lock_timeout = '1s'"
+
+    def now(self) -> str:
+        # Not now(): that is when the transaction began, which is the caller's in an atomic task.
+        return "statement_timestamp()"
+
+    def among(self, column: str, ids: Sequence[Any], params: Params) -> str:
+        params["ids"] = list(ids)
+        return f"{column} = ANY(%(ids)s)"
+
+    def own_settings(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        own = super().own_settings(given)
+        options = own.setdefault("OPTIONS", {})
+        options.pop("isolation_level", None)  # READ COMMITTED, Django's default
+        options.pop("pool", None)  # a pool is the project's; ours is one connection
+        options.setdefault("connect_timeout", 10)
+        return own
+
+
+class SQLiteDialect(Dialect):
+    begin = "BEGIN IMMEDIATE"
+    FORM = "'%%Y-%%m-%%d %%H:%%M:%%f'"
+
+    def now(self) -> str:
+        return f"strftime({self.FORM}, 'now'{self._shift()})"
+
+    def after(self, seconds: str) -> str:
+        return f"strftime({self.FORM}, 'now', ({seconds}) || ' seconds'{self._shift()})"
+
+    def _shift(self) -> str:
+        offset = self._offset_from_utc()
+        return f", '{offset:+.0f} seconds'" if offset else ""
+
+    def own_settings(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        own = super().own_settings(given)
+        # The busy handler starves: one of four workers got nearly all the work. We wait with jitter instead.
+        own.setdefault("OPTIONS", {})["timeout"] = 0.001
+        return own
+
+
+class MySQLDialect(Dialect):
+    begin = "START TRANSACTION"
+    before_transaction = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED"
+    lock_timeout = "SET SESSION innodb_lock_wait_timeout = 1"
+
+    def now(self) -> str:
+        offset = self._offset_from_utc()
+        return f"(UTC_TIMESTAMP(6) + INTERVAL {offset:.0f} SECOND)" if offset else "UTC_TIMESTAMP(6)"
+
+    def after(self, seconds: str) -> str:
+        return f"({self.now()} + INTERVAL {seconds} SECOND)"
+
+    def index_hint(self, index: str | None) -> str:
+        return f"FORCE INDEX ({index})" if index else ""
+
+    def read_after_conflict(self) -> str:
+        # REPEATABLE READ hides the row from a plain read; FOR UPDATE after INSERT IGNORE deadlocks.
+        return "LOCK IN SHARE MODE"
+
+    def own_settings(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        own = super().own_settings(given)
+        options = own.setdefault("OPTIONS", {})
+        options["isolation_level"] = "read committed"  # gap locks deadlock
+        options.setdefault("connect_timeout", 10)
+        return own
+
+
+DIALECTS: dict[str, type[Dialect]] = {
+    "postgresql": PostgreSQLDialect,
+    "sqlite": SQLiteDialect,
+    "mysql": MySQLDialect,
+}
+
+
+def dialect_for(connection: Any) -> Dialect:
+    return DIALECTS.get(connection.vendor, Dialect)(connection)

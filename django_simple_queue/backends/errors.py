@@ -1,0 +1,75 @@
+"""What a database's error means for whoever sent the statement."""
+
+from __future__ import annotations
+
+import enum
+
+from django.db import InterfaceError
+
+# lock wait timeout, deadlock, snapshot isolation (MariaDB >= 11.6.2)
+MYSQL_BUSY = {1205, 1213, 1020}
+# cannot connect, gone away, lost, timed out idle, shutting down, too many connections, disk full, read-only
+MYSQL_DOWN = {2002, 2003, 2006, 2013, 2055, 4031, 1053, 1040, 1041, 1077, 1079, 1927, 1021, 1290, 1836, 3159}
+MYSQL_NO_TABLE = {1146, 1054}
+SQLITE_BUSY = {5, 6}  # BUSY, LOCKED; the extended codes share the low byte
+SQLITE_DOWN = {8, 10, 13, 14}  # READONLY, IOERR, FULL, CANTOPEN
+# serialization failure, deadlock, lock not available
+PG_BUSY = {"40001", "40P01", "55P03"}
+PG_NO_TABLE = {"42P01", "42703", "3F000"}
+# connection exceptions, insufficient resources, operator intervention, system error, read-only
+PG_DOWN = ("08", "53", "57P", "58", "25006")
+
+
+class Trouble(enum.Enum):
+    BUSY = "another transaction was in the way: send it again"
+    DOWN = "the database cannot be worked with now: connect anew and send it again"
+    NO_TABLE = "a table or column is missing: run migrate"
+    OTHER = "no wait cures it"
+
+
+def trouble(error: BaseException) -> Trouble:
+    """Read the driver's own code from a Django database error."""
+    cause = error.__cause__ or error
+    state = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)
+    if state:
+        return _by_sqlstate(state)
+    if (code := getattr(cause, "sqlite_errorcode", None)) is not None:
+        return _by_sqlite_code(code & 0xFF, str(cause))
+    code = cause.args[0] if cause.args else None
+    if isinstance(code, int):
+        if code in MYSQL_BUSY:
+            return Trouble.BUSY
+        if code in MYSQL_DOWN:
+            return Trouble.DOWN
+        return Trouble.NO_TABLE if code in MYSQL_NO_TABLE else Trouble.OTHER
+    return _by_text(error)
+
+
+def _by_sqlstate(state: str) -> Trouble:
+    if state in PG_BUSY:
+        return Trouble.BUSY
+    if state in PG_NO_TABLE:
+        return Trouble.NO_TABLE
+    return Trouble.DOWN if state.startswith(PG_DOWN) else Trouble.OTHER
+
+
+def _by_sqlite_code(code: int, text: str) -> Trouble:
+    if code in SQLITE_BUSY:
+        return Trouble.BUSY
+    if code in SQLITE_DOWN:
+        return Trouble.DOWN
+    return Trouble.NO_TABLE if "no such" in text else Trouble.OTHER
+
+
+def _by_text(error: BaseException) -> Trouble:
+    """Drivers that give no code: sqlite3 before Python 3.11, a connection that broke, one that was never made."""
+    text = str(error).lower()
+    if "is locked" in text:
+        return Trouble.BUSY
+    if "no such table" in text or "no such column" in text:
+        return Trouble.NO_TABLE
+    if isinstance(error, InterfaceError) or any(
+        word in text for word in ("connect", "server closed", "closed unexpectedly", "unable to open", "disk", "readonly")
+    ):
+        return Trouble.DOWN
+    return Trouble.OTHER

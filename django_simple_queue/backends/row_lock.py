@@ -1,0 +1,23 @@
+"""Plain row locks: rivals wait for our commit, so claims are short and batched."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .base import Fit, LockThenWrite
+
+
+class RowLock(LockThenWrite):
+    """SELECT ... FOR UPDATE, for databases without SKIP LOCKED such as MariaDB 10.5."""
+
+    name = "row_lock"
+    lock = "FOR UPDATE"
+
+    @classmethod
+    def fit(cls, connection: Any) -> Fit:
+        features = connection.features
+        if not features.has_select_for_update:
+            return Fit(False, "this database has no SELECT ... FOR UPDATE")
+        if not features.supports_select_for_update_with_limit:
+            return Fit(False, "this database cannot combine a limit with FOR UPDATE")
+        return Fit(True, "row locks without SKIP LOCKED: claims wait for each other, so they are short and batched")

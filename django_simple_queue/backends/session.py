@@ -1,0 +1,155 @@
+"""A connection to one alias: either one of our own, or the calling thread's.
+
+Our own is never touched by user code: a SET, an isolation level, an open transaction or a close there does not
+reach the queue. The caller's is used where the caller's transaction is what counts.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from django.db import DEFAULT_DB_ALIAS, Error, connections, transaction
+from django.db.utils import ConnectionDoesNotExist, load_backend
+
+from ..backoff import pause
+from .dialects import Dialect, dialect_for
+from .errors import Trouble, trouble
+
+T = TypeVar("T")
+
+
+class Session:
+    """The calling thread's own Django connection to `alias`."""
+
+    def __init__(self, alias: str = DEFAULT_DB_ALIAS, *, wait: float = 10.0) -> None:
+        self.alias = alias
+        self.wait = wait  # seconds for which a busy database is asked again
+        try:
+            self.connection = self._connect()
+        except ConnectionDoesNotExist:
+            known = ", ".join(sorted(connections))
+            raise ValueError(f"There is no database {alias!r} in DATABASES; there is {known}.") from None
+        self.dialect: Dialect = dialect_for(self.connection)
+
+    def _connect(self) -> Any:
+        return connections[self.alias]
+
+    def rows(self, sql: str, params: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
+        with self.connection.cursor() as cursor:
+            cursor.execute(sql, params or {})
+            return list(cursor.fetchall())
+
+    def write(self, sql: str, params: Mapping[str, Any] | None = None) -> int:
+        """Send a statement; the number of rows that it changed."""
+        with self.connection.cursor() as cursor:
+            cursor.execute(sql, params or {})
+            return int(cursor.rowcount)
+
+    @property
+    def in_transaction(self) -> bool:
+        """Somebody else's transaction is open: it is theirs to retry."""
+        return bool(self.connection.in_atomic_block)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """A transaction that may read and then write: on SQLite it takes the write lock first."""
+        if self.in_transaction:
+            yield
+            return
+        self.connection.ensure_connection()
+        if self.dialect.before_transaction:
+            self.write(self.dialect.before_transaction)
+        mode = getattr(self.connection, "transaction_mode", None)
+        try:
+            if mode is None and hasattr(self.connection, "transaction_mode"):
+                self.connection.transaction_mode = "IMMEDIATE"
+            with transaction.atomic(using=self.alias):
+                yield
+        finally:
+            if hasattr(self.connection, "transaction_mode"):
+                self.connection.transaction_mode = mode
+
+    @contextmanager
+    def undoable(self) -> Iterator[None]:
+        """A transaction, or a savepoint in the caller's, so that an exception undoes just this."""
+        with transaction.atomic(using=self.alias) if self.in_transaction else self.transaction():
+            yield
+
+    def attempt(self, work: Callable[[], T]) -> T:
+        """Do `work`; again with jitter while the database is busy, unless it is part of a caller's transaction.
+
+        Only trouble after which nothing was written is retried here: a lost connection leaves that open.
+        """
+        deadline = time.monotonic() + self.wait
+        tries = 0
+        while True:
+            try:
+                return work()
+            except Error as error:
+                if self.in_transaction or trouble(error) is not Trouble.BUSY or time.monotonic() > deadline:
+                    raise
+                time.sleep(pause(tries))
+                tries += 1
+
+    def close(self) -> None:
+        """Give the connection up; a caller's stays its own."""
+
+
+class OwnSession(Session):
+    """A connection that nobody else uses, in autocommit, READ COMMITTED where that can be said."""
+
+    def _connect(self) -> Any:
+        given = connections[self.alias].settings_dict
+        dialect = dialect_for(connections[self.alias])
+        backend = load_backend(given["ENGINE"])
+        connection = backend.DatabaseWrapper(dialect.own_settings(given), self.alias)
+        connection.inc_thread_sharing()  # a runner's threads share it, one at a time
+        return connection
+
+    _open = False
+
+    @property
+    def in_transaction(self) -> bool:
+        return self._open
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        if self._open:
+            yield
+            return
+        self.write(self.dialect.begin)
+        self._open = True
+        try:
+            yield
+            self.write("COMMIT")
+        except BaseException:
+            self._roll_back()
+            raise
+        finally:
+            self._open = False
+
+    @contextmanager
+    def undoable(self) -> Iterator[None]:
+        if not self._open:
+            with self.transaction():
+                yield
+            return
+        self.write("SAVEPOINT dsq")
+        try:
+            yield
+        except BaseException:
+            self.write("ROLLBACK TO SAVEPOINT dsq")
+            raise
+        self.write("RELEASE SAVEPOINT dsq")
+
+    def _roll_back(self) -> None:
+        try:
+            self.write("ROLLBACK")
+        except Error:
+            self.connection.close()
+
+    def close(self) -> None:
+        self.connection.close()

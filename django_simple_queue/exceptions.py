@@ -1,0 +1,23 @@
+"""Everything this package raises on purpose."""
+
+from __future__ import annotations
+
+
+class QueueError(Exception):
+    """Base of this package's own errors."""
+
+
+class TaskNotAllowedError(QueueError):
+    """The callable is not one that this project lets its tasks run."""
+
+
+class LeaseLost(QueueError):
+    """A claim or lease is no longer ours: whoever held it may change nothing any more."""
+
+
+class StrategyError(QueueError):
+    """No such claim strategy, or one that this database cannot run."""
+
+
+class DatabaseNotReady(QueueError):
+    """The database answers but cannot be worked on: tables are missing or it is read-only."""

@@ -1,0 +1,100 @@
+"""Claim: QUEUED and held by nobody becomes PROGRESS and ours."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from operator import itemgetter
+from typing import NamedTuple
+
+from ..backends.base import ClaimSpec, ClaimStrategy
+from ..models import Worker
+from ..records import Claim
+from ..states import PROGRESS, QUEUED, SCHEDULED
+from .sql import TASK, WORKER
+
+HAS_LOSS = "losses > 0 AND finished_at IS NULL"
+GUARD = f"status = {QUEUED} AND holder IS NULL"
+RANK, SEQ, STATUS = 4, 5, 11  # places in a claimed row
+
+
+class Claimer(NamedTuple):
+    """Who claims: the worker's id and name, under which number, and whether tasks with losses may come."""
+
+    worker_id: int | None  # None: a claim outside any worker, as in run_tasks()
+    worker: str
+    holder: int
+    innocents_only: bool = False
+
+
+def claim(strategy: ClaimStrategy, claimer: Claimer, limit: int, queues: Sequence[str] = ()) -> list[Claim]:
+    """Up to `limit` tasks, highest priority first; queue after queue in the order given, all queues if none is.
+
+    One statement a queue: with several in one, no index gives filter and order together. A task with a loss comes
+    alone. The claim takes nothing if the worker has been declared dead.
+    """
+    claims: list[Claim] = []
+    for queue in queues or (None,):
+        while len(claims) < limit:
+            innocents_only = claimer.innocents_only or bool(claims)
+            rows = strategy.take(_spec(strategy, claimer, queue, innocents_only), limit - len(claims))
+            taken = [Claim._make((*row[:STATUS], claimer.holder)) for row in rows if row[STATUS] == PROGRESS]
+            claims += taken
+            if claims and claims[0].losses:
+                return claims
+            if taken or not rows:  # else all that was met is not due yet: look further
+                break
+    return claims
+
+
+def _spec(strategy: ClaimStrategy, claimer: Claimer, queue: str | None, innocents_only: bool) -> ClaimSpec:
+    dialect = strategy.session.dialect
+    spec = _cached_spec(
+        dialect.quote("rank"), dialect.now(), queue is None, claimer.worker_id is None, innocents_only
+    )
+    return spec.bind(
+        holder=claimer.holder, worker=claimer.worker, worker_id=claimer.worker_id, queue=queue, no=False
+    )
+
+
+@lru_cache(maxsize=64)
+def _cached_spec(rank: str, now: str, any_queue: bool, any_worker: bool, innocents_only: bool) -> ClaimSpec:
+    ahead = f"(run_after IS NOT NULL AND run_after > {now})"
+    # Somebody put an ended task back: what it counted and left starts anew.
+    anew = "CASE WHEN finished_at IS NULL THEN {} ELSE {} END".format
+    where = [f"(expires IS NULL OR expires > {now})"]
+    if not any_queue:
+        where.append("queue = %(queue)s")
+    if not any_worker:
+        where.append(f"(SELECT w.state FROM {WORKER} w WHERE w.id = %(worker_id)s) = {Worker.ALIVE}")
+    if innocents_only:
+        where.append(f"NOT ({HAS_LOSS})")
+    return ClaimSpec(
+        table=TASK,
+        key="id",
+        columns=(
+            *("task", "args", "queue", rank, "seq"),
+            anew("attempt", 0),
+            anew("losses", 0),
+            *("max_attempts", "timeout", "CASE WHEN unique_slot IS NULL THEN 0 ELSE 1 END"),
+            f"CASE WHEN {ahead} THEN {SCHEDULED} ELSE {PROGRESS} END",
+        ),
+        guard=GUARD,
+        where=" AND ".join(where),
+        order=f"{rank}, seq",
+        # A task not yet due, made by hand, is met here: it goes where the due ones are looked for.
+        write=", ".join(
+            (
+                f"holder = CASE WHEN {ahead} THEN NULL ELSE %(holder)s END",
+                *(f"{column} = {anew(column, 0)}" for column in ("attempt", "losses")),
+                *(f"{column} = {anew(column, 'NULL')}" for column in ("output", "error", "log")),
+                f"cancel_requested = %(no)s, worker = %(worker)s, started_at = {now}, modified = {now}",
+                f"status = CASE WHEN {ahead} THEN {SCHEDULED} ELSE {PROGRESS} END",
+                "finished_at = NULL",
+            )
+        ),
+        index="dsq_claim_any" if any_queue else "dsq_claim_queue",
+        sort=itemgetter(RANK, SEQ),
+        solo=HAS_LOSS,
+    )
+

@@ -1,0 +1,97 @@
+"""Enqueue: rows are written in the caller's transaction, or in one of their own."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+from django.db import transaction
+from django.db.models.expressions import RawSQL
+from django.utils import timezone
+
+from ..backends.session import Session
+from ..models import Task
+from ..states import QUEUED, SCHEDULED
+from ..validation import NewTask
+from .sql import ENDED, TASK
+
+BULK = 500  # rows an INSERT
+
+
+def slot_of(unique_key: str) -> str:
+    """What stands in unique_slot: MySQL compares text without case and trailing blanks, a digest it compares exactly."""
+    return hashlib.sha256(unique_key.encode()).hexdigest()
+
+
+def enqueue(session: Session, new: NewTask) -> uuid.UUID:
+    """Add a task; or the id of the unfinished one with the same unique_key, and nothing is added."""
+    task = _task(session, new)
+    if new.unique_key is None:
+        task.save(force_insert=True, using=session.alias)
+        return task.id
+    return _enqueue_unique(session, task)
+
+
+def enqueue_many(session: Session, news: Sequence[NewTask]) -> list[uuid.UUID]:
+    """Add all of them or none; ids in the order given."""
+    with transaction.atomic(using=session.alias):
+        tasks = [_task(session, new) for new in news]
+        plain = [task for task in tasks if task.unique_slot is None]
+        Task._base_manager.using(session.alias).bulk_create(plain, batch_size=BULK)
+        return [task.id if task.unique_slot is None else _enqueue_unique(session, task) for task in tasks]
+
+
+def _task(session: Session, new: NewTask) -> Task:
+    ahead = new.run_after is not None and (
+        new.run_after > timezone.now() if isinstance(new.run_after, datetime.datetime) else new.run_after.total_seconds() > 0
+    )
+    return Task(
+        task=new.task,
+        args=new.args,
+        status=SCHEDULED if ahead else QUEUED,
+        queue=new.queue,
+        rank=-new.priority,
+        run_after=_stored(session, new.run_after),
+        expires=_stored(session, new.expires),
+        max_attempts=new.max_attempts,
+        timeout=new.timeout,
+        unique_key=new.unique_key,
+        unique_slot=None if new.unique_key is None else slot_of(new.unique_key),
+    )
+
+
+def _stored(session: Session, when: datetime.datetime | datetime.timedelta | None) -> Any:
+    """A time to store; one that counts from now is worked out by the database's clock."""
+    if isinstance(when, datetime.timedelta):
+        return RawSQL(session.dialect.after("%s"), (when.total_seconds(),))
+    return when
+
+
+def _enqueue_unique(session: Session, task: Task) -> uuid.UUID:
+    rows = Task._base_manager.using(session.alias)
+    while True:
+        # Never an error for the caller's transaction: a conflict just adds nothing.
+        rows.bulk_create([task], ignore_conflicts=True)
+        found = session.rows(
+            f"SELECT id FROM {TASK} WHERE unique_slot = %(slot)s {session.dialect.read_after_conflict()}",
+            {"slot": task.unique_slot},
+        )
+        if not found:
+            continue  # it ended between the two statements
+        key = found[0][0]
+        known = key if isinstance(key, uuid.UUID) else uuid.UUID(str(key))
+        if known == task.id or not _free_ended(session, key):
+            return known
+
+
+def _free_ended(session: Session, key: Any) -> bool:
+    """Clear the slot of a task that a person ended by hand. False if it is unfinished or held."""
+    ended = f"id = %(id)s AND status IN {ENDED} AND holder IS NULL"
+    if not session.rows(f"SELECT 1 FROM {TASK} WHERE {ended}", {"id": key}):
+        return False
+    now = session.dialect.now()
+    sql = f"UPDATE {TASK} SET unique_slot = NULL, finished_at = COALESCE(finished_at, {now}) WHERE {ended}"
+    return session.write(sql, {"id": key}) == 1

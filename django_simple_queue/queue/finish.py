@@ -1,0 +1,148 @@
+"""Finish and release: whoever holds a task lets it go, with or without a result. Every write asks for the holder."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from django.db import Error
+
+from ..backends.errors import Trouble, trouble
+from ..backends.session import Session
+from ..backoff import retry_delay
+from ..conf import get_settings
+from ..records import PLAIN_SUCCESS, Claim, Outcome
+from ..states import COMPLETED, FAILED, PROGRESS, QUEUED, SCHEDULED
+from .sql import TASK, keep_attempt, let_go, unless_cancelled
+
+Done = tuple[Claim, Outcome]
+TEXTS = ("output", "error", "log")
+WITH_TEXTS = 50  # rows that one statement gives texts to: each text is looked for among the others
+
+
+def finish(session: Session, done: Sequence[Done]) -> list[Claim]:
+    """Store how runs ended, those that ended alike together. Returns the claims that were no longer held."""
+    plain, texts, single = defaultdict(list), defaultdict(list), []
+    for claim, outcome in done:
+        if outcome.status != COMPLETED or claim.slotted:
+            single.append((claim, outcome))
+        elif outcome is PLAIN_SUCCESS or outcome == PLAIN_SUCCESS:
+            plain[claim.holder].append((claim, outcome))
+        else:
+            texts[claim.holder].append((claim, outcome))
+    lost: list[Claim] = []
+    for batch in plain.values():
+        lost += _finish_batch(session, batch)
+    for batch in texts.values():
+        for start in range(0, len(batch), WITH_TEXTS):
+            lost += _finish_batch(session, batch[start : start + WITH_TEXTS])
+    for claim, outcome in single:
+        if not finish_one(session, claim, outcome):
+            lost.append(claim)
+    return lost
+
+
+def _finish_batch(session: Session, batch: list[Done]) -> list[Claim]:
+    """Successes under one holder in one statement; if the count is short, row by row."""
+    params: dict[str, object] = {"holder": batch[0][0].holder}
+    among = session.dialect.among("id", [claim.id for claim, _ in batch], params)
+    given = ", ".join(f"{column} = {_texts(batch, column, params)}" for column in TEXTS)
+    sql = (
+        f"UPDATE {TASK} SET {given}, {let_go(session.dialect, str(COMPLETED), ran=True)}"
+        f" WHERE {among} AND holder = %(holder)s"
+    )
+    if session.attempt(lambda: session.write(sql, params)) == len(batch):
+        return []
+    if len(batch) == 1:
+        return [batch[0][0]]
+    # What the statement has written no longer has the holder: the rows that still have it are none, the rest is lost.
+    return _not_finished(session, [claim for claim, _ in batch])
+
+
+def _texts(batch: list[Done], column: str, params: dict[str, object]) -> str:
+    """SQL for a column's value in each row of a batch: NULL, or a CASE over the primary keys."""
+    found = [(claim.id, text) for claim, outcome in batch if (text := getattr(outcome, column)) is not None]
+    if not found:
+        return "NULL"
+    whens = []
+    for i, (key, text) in enumerate(found):
+        params[f"{column}_id{i}"], params[f"{column}{i}"] = key, text
+        whens.append(f"WHEN id = %({column}_id{i})s THEN %({column}{i})s")
+    return f"CASE {' '.join(whens)} ELSE NULL END"
+
+
+def _not_finished(session: Session, claims: list[Claim]) -> list[Claim]:
+    """Of a batch that came back short: those whose row says that it was not this run that ended it."""
+    params: dict[str, object] = {}
+    among = session.dialect.among("id", [claim.id for claim in claims], params)
+    rows = session.attempt(
+        lambda: session.rows(f"SELECT id FROM {TASK} WHERE {among} AND holder IS NULL AND finished_at IS NOT NULL", params)
+    )
+    ended = {row[0] for row in rows}
+    return [claim for claim in claims if claim.id not in ended]
+
+
+def finish_one(session: Session, claim: Claim, outcome: Outcome) -> bool:
+    """Finish a task apart from its batch: a failure, or one with a slot. False if it was no longer held.
+
+    A failure with attempts left goes to SCHEDULED with backoff; each failed run leaves an Attempt.
+    """
+    return session.attempt(lambda: _finish_one(session, claim, outcome))
+
+
+def _finish_one(session: Session, claim: Claim, outcome: Outcome) -> bool:
+    dialect, settings = session.dialect, get_settings()
+    params: dict[str, object] = {name: getattr(outcome, name) for name in TEXTS}
+    params |= {"id": claim.id, "holder": claim.holder, "kind": outcome.kind}
+    given = ", ".join(f"{column} = %({column})s" for column in TEXTS)
+    if outcome.status == COMPLETED:
+        target = str(COMPLETED)
+    else:
+        failed = claim.attempt + 1
+        given += ", attempt = attempt + 1"
+        again = failed < (claim.max_attempts or settings.max_attempts)
+        target = unless_cancelled(str(SCHEDULED if again else FAILED))
+        if again:
+            given += f", run_after = CASE WHEN status = {PROGRESS} THEN {dialect.after('%(wait)s')} ELSE run_after END"
+            params["wait"] = round(retry_delay(failed, settings.retry_backoff), 3)
+    sql = f"UPDATE {TASK} SET {given}, {let_go(dialect, target, ran=True)} WHERE id = %(id)s AND holder = %(holder)s"
+    with session.transaction():
+        if claim.slotted and dialect.lock_timeout:
+            # A caller's open transaction that met the unique key must not hold up a runner for long.
+            session.write(dialect.lock_timeout)
+        if session.write(sql, params) != 1:
+            return False
+        if outcome.status != COMPLETED:
+            session.write(keep_attempt(dialect), params)
+    return True
+
+
+def is_held_up(error: Error) -> bool:
+    """The row is locked by somebody's open transaction: finish it later."""
+    return trouble(error) is Trouble.BUSY
+
+
+def release(session: Session, claims: Sequence[Claim]) -> None:
+    """Give tasks back that were not started, or that a shutdown cut off: their place is kept, nothing is counted."""
+    by_holder = defaultdict(list)
+    for claim in claims:
+        by_holder[claim.holder].append(claim.id)
+    for holder, ids in by_holder.items():
+        params: dict[str, object] = {"holder": holder}
+        among = session.dialect.among("id", ids, params)
+        target = unless_cancelled(str(QUEUED))
+        sql = f"UPDATE {TASK} SET {let_go(session.dialect, target, ran=False)} WHERE {among} AND holder = %(holder)s"
+        session.attempt(lambda sql=sql, params=params: session.write(sql, params))  # type: ignore[misc]
+
+
+def release_holder(session: Session, holder: int) -> int:
+    """Give back all that is held under one claim's number; how many that were."""
+    target = unless_cancelled(str(QUEUED))
+    sql = f"UPDATE {TASK} SET {let_go(session.dialect, target, ran=False)} WHERE holder = %(holder)s"
+    return session.attempt(lambda: session.write(sql, {"holder": holder}))
+
+
+def append_output(session: Session, claim: Claim, output: str) -> None:
+    """Show what a running generator has yielded so far."""
+    sql = f"UPDATE {TASK} SET output = %(output)s WHERE id = %(id)s AND holder = %(holder)s"
+    session.attempt(lambda: session.write(sql, {"output": output, "id": claim.id, "holder": claim.holder}))

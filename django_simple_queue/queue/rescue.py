@@ -1,0 +1,82 @@
+"""Rescue and loss: tasks are taken back from who can no longer let them go."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+from ..backends.base import ClaimSpec, ClaimStrategy
+from ..backends.dialects import Dialect
+from ..backends.session import Session
+from ..conf import get_settings
+from ..states import FAILED, QUEUED
+from .sql import TASK, keep_attempt, let_go, unless_cancelled
+
+# A claim's number is its worker's id times this, plus a count.
+HOLDERS_PER_WORKER = 2**32
+BATCH = 200
+
+
+def lost_to(dialect: Dialect) -> str:
+    """SET clause of one loss: QUEUED again, CANCELLED if asked, FAILED at the last one. Parameters: most, error."""
+    target = unless_cancelled(f"CASE WHEN losses + 1 >= %(most)s THEN {FAILED} ELSE {QUEUED} END")
+    return (
+        f"error = CASE WHEN losses + 1 >= %(most)s THEN %(error)s ELSE error END,"
+        f" {let_go(dialect, target, ran=False)}, losses = losses + 1"
+    )
+
+
+def rescue_worker(strategy: ClaimStrategy, worker_id: int, why: str) -> int:
+    """Take back all that a dead or missing worker holds, whatever its status; how many rows that were."""
+    session = strategy.session
+    low = worker_id * HOLDERS_PER_WORKER
+    spec = _rescue_spec(session.dialect.now(), lost_to(session.dialect)).bind(
+        low=low, high=low + HOLDERS_PER_WORKER - 1, most=get_settings().max_worker_losses, error=why
+    )
+
+    def batch() -> int:
+        with session.transaction():
+            keys = strategy.take(spec, BATCH)
+            for (key,) in keys:
+                session.write(keep_attempt(session.dialect), {"id": key, "kind": "lost", "error": why})
+        return len(keys)
+
+    rescued = 0
+    while taken := session.attempt(batch):
+        rescued += taken
+    return rescued
+
+
+@lru_cache(maxsize=16)
+def _rescue_spec(now: str, write: str) -> ClaimSpec:
+    return ClaimSpec(
+        table=TASK,
+        key="id",
+        columns=(),
+        guard="holder BETWEEN %(low)s AND %(high)s",
+        where="1 = 1",
+        order="holder",
+        write=write,
+        index="dsq_held",
+    )
+
+
+def lose_one(session: Session, key: Any, holder: int, why: str, kind: str = "lost") -> bool:
+    """One loss for the task that was running when its runner died. False if it was no longer held."""
+    params = {"id": key, "holder": holder, "most": get_settings().max_worker_losses, "error": why, "kind": kind}
+    sql = f"UPDATE {TASK} SET {lost_to(session.dialect)} WHERE id = %(id)s AND holder = %(holder)s"
+
+    def lose() -> bool:
+        with session.transaction():
+            if session.write(sql, params) != 1:
+                return False
+            session.write(keep_attempt(session.dialect), params)
+        return True
+
+    return session.attempt(lose)
+
+
+def held_numbers(session: Session) -> list[int]:
+    """The claim numbers under which anything is held, by anybody."""
+    sql = f"SELECT DISTINCT holder FROM {TASK} WHERE holder IS NOT NULL"
+    return [row[0] for row in session.attempt(lambda: session.rows(sql))]

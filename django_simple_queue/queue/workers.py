@@ -1,0 +1,90 @@
+"""Worker rows: register, beat, watch, declare dead, leave."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from django.db.models import sql
+from django.db.models.expressions import RawSQL
+
+from ..backends.session import Session
+from ..models import Worker
+from .rescue import HOLDERS_PER_WORKER
+from .sql import TASK, WORKER
+
+
+class Seen(NamedTuple):
+    """Another worker as its row says."""
+
+    id: int
+    name: str
+    beats: int
+    stale: bool  # its last beat is older than a lease by the database's clock: a hint, never proof
+
+
+def register(session: Session, *, name: str, host: str, pid: int, runs: str) -> int:
+    """A new Worker row; its id, which is never used again."""
+    now = RawSQL(session.dialect.now(), ())
+    row = Worker(name=name, host=host, pid=pid, runs=runs, beat_at=now, started_at=now)
+    fields = [f for f in Worker._meta.concrete_fields if not f.primary_key]
+
+    def insert() -> int:
+        query = sql.InsertQuery(Worker)
+        query.insert_values(fields, [row])
+        compiler = query.get_compiler(using=session.alias, connection=session.connection)
+        ((worker_id,),) = compiler.execute_sql(returning_fields=[Worker._meta.pk])
+        return int(worker_id)
+
+    return session.attempt(insert)
+
+
+def beat(session: Session, worker_id: int) -> bool:
+    """Count one beat. False: the worker was declared dead, or its row is gone."""
+    sql = (
+        f"UPDATE {WORKER} SET beats = beats + 1, beat_at = {session.dialect.now()}"
+        f" WHERE id = %(id)s AND state = {Worker.ALIVE}"
+    )
+    return session.attempt(lambda: session.write(sql, {"id": worker_id})) == 1
+
+
+def set_idle(session: Session, worker_id: int, idle: bool) -> None:
+    """Say whether this worker waits for work, so that an enqueue knows whether to wake anybody."""
+    sql = f"UPDATE {WORKER} SET idle = %(idle)s WHERE id = %(id)s"
+    session.attempt(lambda: session.write(sql, {"id": worker_id, "idle": idle}))
+
+
+def alive(session: Session, lease: float) -> list[Seen]:
+    """Every worker that has not been declared dead."""
+    stale = f"CASE WHEN beat_at < {session.dialect.after('%(ago)s')} THEN 1 ELSE 0 END"
+    sql = f"SELECT id, name, beats, {stale} FROM {WORKER} WHERE state = {Worker.ALIVE}"
+    return [Seen(r[0], r[1], r[2], bool(r[3])) for r in session.attempt(lambda: session.rows(sql, {"ago": -lease}))]
+
+
+def declare_dead(session: Session, worker_id: int, beats: int) -> bool:
+    """Make a worker's next beat fail. False if it has beaten since `beats` was read."""
+    sql = (
+        f"UPDATE {WORKER} SET state = {Worker.DEAD}, idle = %(no)s"
+        f" WHERE id = %(id)s AND beats = %(beats)s AND state = {Worker.ALIVE}"
+    )
+    params: dict[str, Any] = {"id": worker_id, "beats": beats, "no": False}
+    return session.attempt(lambda: session.write(sql, params)) == 1
+
+
+def leave(session: Session, worker_id: int) -> None:
+    """The end of a worker's row: it takes no claim any more, and is deleted unless something is held under its id."""
+    session.attempt(
+        lambda: session.write(f"UPDATE {WORKER} SET state = {Worker.DEAD} WHERE id = %(id)s", {"id": worker_id})
+    )
+    forget_dead(session)
+
+
+def forget_dead(session: Session) -> None:
+    """Delete the rows of dead workers under whose id nothing is held."""
+    for (worker_id,) in session.attempt(lambda: session.rows(f"SELECT id FROM {WORKER} WHERE state = {Worker.DEAD}")):
+        low = worker_id * HOLDERS_PER_WORKER
+        params = {"id": worker_id, "low": low, "high": low + HOLDERS_PER_WORKER - 1}
+        sql = (
+            f"DELETE FROM {WORKER} WHERE id = %(id)s AND state = {Worker.DEAD} AND NOT EXISTS"
+            f" (SELECT 1 FROM {TASK} WHERE holder BETWEEN %(low)s AND %(high)s)"
+        )
+        session.attempt(lambda sql=sql, params=params: session.write(sql, params))  # type: ignore[misc]
