@@ -6,7 +6,7 @@ NOX = .venv/bin/nox
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test mariadb lint types clean
+.PHONY: help demo test mariadb servers lint types clean
 
 help: ## Say what there is to make
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -19,6 +19,9 @@ test: $(NOX) ## Run the whole suite on SQLite, PostgreSQL and MySQL
 
 mariadb: $(NOX) ## Run the whole suite on MariaDB, with and without SKIP LOCKED
 	$(NOX) -s mariadb $(ARGS)
+
+servers: $(NOX) ## Fetch, start and kill every database server
+	$(NOX) -s servers $(ARGS)
 
 lint: $(NOX) ## Check style and format
 	$(NOX) -s lint $(ARGS)

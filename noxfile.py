@@ -24,10 +24,10 @@ import nox
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from compat_matrix import matrix, mysqlclient  # noqa: E402
-from compat_matrix.combinations import Combination, combinations  # noqa: E402
-from compat_matrix.pythons import Python, own_python  # noqa: E402
-from compat_matrix.servers import server  # noqa: E402
+from compat_matrix import matrix, mysqlclient
+from compat_matrix.combinations import Combination, combinations
+from compat_matrix.pythons import Python, own_python
+from compat_matrix.servers import server
 
 nox.needs_version = ">=2025.5.1"
 nox.options.default_venv_backend = "uv|virtualenv"
@@ -82,7 +82,7 @@ def mariadb(session: nox.Session, combination: Combination) -> None:
     run_suite(session, combination)
 
 
-@nox.session
+@nox.session(python=own_python().program)
 def servers(session: nox.Session) -> None:
     """Fetch, start and kill every database server of the matrix."""
     environment = install(session, own_python(), matrix.load().djangos[0].version, "psycopg2", "mysqlclient")

@@ -50,13 +50,20 @@ def container_url(database: Database) -> Iterator[str]:
         user, port = "root:" + PASSWORD, 3306
     container.with_exposed_ports(port)
     try:
-        container.start()
+        _start(container, database.image)
         host, outside = container.get_container_host_ip(), int(container.get_exposed_port(port))
         _wait(database, container, host, outside)
         scheme = "postgres" if database.kind == "postgresql" else "mysql"
         yield f"{scheme}://{user}@{host}:{outside}/{DATABASE}"
     finally:
         container.stop()
+
+
+def _start(container: DockerContainer, image: str) -> None:
+    try:
+        container.start()
+    except Exception as error:  # the image cannot be had, or one of Docker's many others
+        raise ServerError(f"the container {image} did not start: {error}") from error
 
 
 def _wait(database: Database, container: DockerContainer, host: str, port: int) -> None:

@@ -30,9 +30,7 @@ def client_library() -> ClientLibrary:
     """The machine's library if its headers are there, else Debian's in the cache."""
     if _headers_are_installed():
         return ClientLibrary("system", {}, {})
-    unpacked = debian.fetch(
-        "libmariadb-dev", _own_suite(), also=("libmariadb3",), dependencies=False
-    )
+    unpacked = debian.fetch("libmariadb-dev", _own_suite(), also=("libmariadb3",), dependencies=False)
     library = next(unpacked.root.glob("usr/lib/*/libmariadb.so.3")).parent
     return ClientLibrary(
         unpacked.root.name,

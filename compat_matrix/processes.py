@@ -127,9 +127,7 @@ def running(
             if process.poll() is not None:
                 raise ServerError(f"{command[0]} ended with {process.returncode}: {_last_lines(log.read_text())}")
             if time.monotonic() > end:
-                raise ServerError(
-                    f"{command[0]} was not ready after {START_SECONDS} s: {_last_lines(log.read_text())}"
-                )
+                raise ServerError(f"{command[0]} was not ready after {START_SECONDS} s: {_last_lines(log.read_text())}")
             time.sleep(0.05)
         yield
     finally:

@@ -51,14 +51,14 @@ def server(database: Database, sources: Sequence[str] = ()) -> Iterator[Server]:
         return
     reasons = []
     for source in sources or SOURCES:
-        try:
-            found = SOURCES[source](database)
-        except ServerError as reason:
-            reasons.append(f"  {source}: {reason}")
-            continue
-        with found as running_server:
-            yield running_server
-        return
+        with ExitStack() as stack:
+            try:
+                started = stack.enter_context(SOURCES[source](database))
+            except ServerError as reason:
+                reasons.append(f"  {source}: {reason}")
+                continue
+            yield started
+            return
     raise ServerError(
         f"No {database.name} server could be had:\n" + "\n".join(reasons) + f"\nSet {database.url_variable} "
         "to the URL of one in which databases may be created (it must be "

@@ -9,15 +9,14 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 from django.db import connection
-from hypothesis import HealthCheck, settings as hypothesis_settings
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 # Databases are slow and not evenly so: a deadline would only make tests flaky.
 hypothesis_settings.register_profile(
     "default", deadline=None, derandomize=False, suppress_health_check=[HealthCheck.too_slow]
 )
-hypothesis_settings.register_profile(
-    "ci", hypothesis_settings.get_profile("default"), max_examples=25, print_blob=True
-)
+hypothesis_settings.register_profile("ci", hypothesis_settings.get_profile("default"), max_examples=25, print_blob=True)
 hypothesis_settings.load_profile(os.environ.get("DSQ_HYPOTHESIS_PROFILE", "default"))
 
 ROOT = Path(__file__).parents[1]
