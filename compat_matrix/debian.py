@@ -74,6 +74,7 @@ def _download(apt: Path, suite: str, packages: tuple[str, ...], dependencies: bo
     for tool in ("apt-get", "dpkg-deb"):
         if shutil.which(tool) is None:
             raise ServerError(f"there is no {tool}: this is no Debian or Ubuntu")
+    archive = mirror()
     if not KEYRING.exists():
         raise ServerError(
             f"{KEYRING} is missing, so Debian's packages cannot be verified: install debian-archive-keyring"
@@ -82,7 +83,7 @@ def _download(apt: Path, suite: str, packages: tuple[str, ...], dependencies: bo
     archives = make_folder(apt / "cache" / "archives")
     make_folder(archives / "partial")
     (apt / "status").touch()
-    (apt / "sources.list").write_text(f"deb [signed-by={KEYRING}] {mirror()} {suite} main\n", encoding="utf-8")
+    (apt / "sources.list").write_text(f"deb [signed-by={KEYRING}] {archive} {suite} main\n", encoding="utf-8")
     options = {
         "Dir::Etc::sourcelist": apt / "sources.list",
         "Dir::Etc::sourceparts": "/dev/null",
@@ -119,8 +120,8 @@ def mirror() -> str:
             if found:
                 return found[1]
     raise ServerError(
-        f"no Debian archive is named in {SOURCES}/sources.list or {SOURCES}/sources.list.d: "
-        "set DSQ_DEBIAN_MIRROR to the address of one"
+        f"no Debian archive is named in {SOURCES}/sources.list or {SOURCES}/sources.list.d (is this Ubuntu?): "
+        "set DSQ_DEBIAN_MIRROR to the address of one, and install the package debian-archive-keyring"
     )
 
 

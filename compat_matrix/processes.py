@@ -111,7 +111,10 @@ def run(command: Sequence[str | Path], *, given: str = "") -> str:
 def running(
     command: Sequence[str | Path], *, ready: Callable[[], bool], stop: signal.Signals, log: Path
 ) -> Iterator[None]:
-    """Start a server, wait until it is ready, and stop it at the end in every case."""
+    """Start a server, wait until it is ready, and stop it at the end in every case.
+
+    To be called from a thread that lives as long as the server: on Linux a parent's death is its thread's.
+    """
     with log.open("wb") as output:
         process = subprocess.Popen(
             unprivileged(command, when_parent_dies=stop),
