@@ -10,10 +10,10 @@ from .state import (
     FOR_CANCEL,
     LOOKED,
     MARKED,
-    Page,
     RUNNING,
-    State,
     WAITING,
+    Page,
+    State,
     Worker,
     with_new_id,
     with_page,
@@ -78,7 +78,8 @@ def settle(world: World, state: State, p: int, r: int, page: Page) -> Step:
             after = world.rules.settle(row, page, stages.get(task, WAITING))
             state, bad = write(state, task, after, page.number)
             wrong = wrong or bad
-    return Step(f"keeper {p + 1} settles dead runner {p + 1}.{r + 1} from the board", with_page(state, p, r, Page()), wrong)
+    words = f"keeper {p + 1} settles dead runner {p + 1}.{r + 1} from the board"
+    return Step(words, with_page(state, p, r, Page()), wrong)
 
 
 def sweep(world: World, state: State, p: int, worker: Worker) -> Iterator[Step]:
@@ -131,7 +132,8 @@ def take(world: World, state: State, p: int, worker: Worker) -> Iterator[Step]:
         if world.rules.keeper_marks_first:
             if unstarted:
                 items = tuple(item._replace(taken=item.taken or item.task in unstarted) for item in page.items)
-                yield Step(f"{name} marks what has not started as taken", with_page(state, p, r, page._replace(items=items)))
+                marked = with_page(state, p, r, page._replace(items=items))
+                yield Step(f"{name} marks what has not started as taken", marked)
             ready = [item.task for item in page.items if item.taken and item.stage in (WAITING, LOOKED)]
             if ready:
                 yield given(world, state, p, r, ready, name)

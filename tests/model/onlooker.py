@@ -5,7 +5,7 @@ The rules never read what is kept here; so a broken rule cannot hide what it did
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 
 from .rules import Rules
 from .state import (
@@ -13,14 +13,14 @@ from .state import (
     ALIVE,
     ENDS,
     FAILED,
-    Left,
     NOBODY,
     NUMBERS,
     PROGRESS,
-    Row,
     SCHEDULED,
-    State,
     UP,
+    Left,
+    Row,
+    State,
     owner,
 )
 
@@ -86,7 +86,7 @@ def claimed(before: Row, after: Row) -> tuple[Row, str | None]:
     return (after._replace(starts=0) if before.finished else after), None
 
 
-@lru_cache(maxsize=None)
+@cache
 def unrecovered(rules: Rules, row: Row) -> str | None:
     """All workers died and one fresh one ticks: the row must be an end in order, or claimable again."""
     if row.holder:
@@ -136,4 +136,3 @@ def violated(rules: Rules, state: State, killers: frozenset[int], spared: bool) 
 def settled(state: State) -> bool:
     """Every task is at an end or deleted: where each run has to be able to get to."""
     return all((row.status in ENDS and not row.holder) or row.status == ABSENT for row in state.rows)
-

@@ -48,14 +48,16 @@ def cancel(world: World, state: State, task: int, row: Row) -> Step | None:
     after = world.rules.cancel(row)
     if row.status == ABSENT or after == row:
         return None
-    return Step(f"cancel_task(task {task + 1})", with_row(state, task, after._replace(refused=True, owed=row.owed if row.holder else 0)))
+    after = after._replace(refused=True, owed=row.owed if row.holder else 0)
+    return Step(f"cancel_task(task {task + 1})", with_row(state, task, after))
 
 
 def retry(world: World, state: State, task: int, row: Row) -> Step | None:
     after = world.rules.retry(row)
     if row.status == ABSENT or after == row:
         return None
-    return Step(f"retry_task(task {task + 1})", with_row(state, task, after._replace(owed=1, refused=False, starts=0, by_hand=0)))
+    after = after._replace(owed=1, refused=False, starts=0, by_hand=0)
+    return Step(f"retry_task(task {task + 1})", with_row(state, task, after))
 
 
 def requeue(world: World, state: State, task: int, row: Row) -> Step | None:
@@ -92,9 +94,8 @@ def saves(world: World, state: State) -> Iterator[Step]:
         if saved == row:
             continue
         noted = onlooker.put_back(row, wish) if wish is not None else row
-        onlooked = noted[ONLOOKED:]
         words = f"the stale copy of task {task + 1} is saved" + (f" as {STATUS[wish]}" if wish is not None else "")
-        yield Step(words, with_row(state, task, Row(*saved[:ONLOOKED], *onlooked)), None, True)
+        yield Step(words, with_row(state, task, Row._make(saved[:ONLOOKED] + noted[ONLOOKED:])), None, True)
 
 
 EDITS = {

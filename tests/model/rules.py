@@ -19,12 +19,12 @@ from .state import (
     NOBODY,
     NUMBERS,
     PROGRESS,
-    Page,
     QUEUED,
-    Row,
     SCHEDULED,
-    State,
     UP,
+    Page,
+    Row,
+    State,
     Worker,
     numbers_in_use,
     owner,
@@ -72,6 +72,10 @@ class Rules:
                 break
         return picked
 
+    def guard(self, row: Row, alone: bool) -> bool:
+        """Re-checked on the write of a claim that read its candidates earlier: losses as they were read."""
+        return self.claimable(row) and bool(row.losses) == alone
+
     def claim(self, row: Row, number: int) -> Row:
         """PROGRESS under the number; a row that somebody put back starts anew."""
         row = row._replace(status=PROGRESS, holder=number, asked=False)
@@ -117,6 +121,10 @@ class Rules:
             else:
                 row = row._replace(status=FAILED if row.losses >= self.max_losses else QUEUED)
         return self.unheld(row)
+
+    def by_number_alone(self, page: Page) -> bool:
+        """Whether one comparison of the holder may finish all of a batch: only if all of it is done."""
+        return all(item.stage in DONE for item in page.items)
 
     def settle(self, row: Row, page: Page, stage: int) -> Row:
         """A dead runner's task, by what its page says of it."""
@@ -199,7 +207,8 @@ class Rules:
 
     def strays(self, state: State, p: int, numbers: set[int]) -> list[int]:
         """Tasks held in the name of worker p under a number that is on none of its pages."""
-        return [t for t, row in enumerate(state.rows) if row.holder and owner(row.holder) == p and row.holder not in numbers]
+        held = [(task, row.holder) for task, row in enumerate(state.rows) if row.holder]
+        return [task for task, number in held if owner(number) == p and number not in numbers]
 
     def replaceable(self, worker: Worker) -> bool:
         """Where a worker died whole a fresh one may start."""

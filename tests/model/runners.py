@@ -17,10 +17,11 @@ from .state import (
     LOOKED,
     LOST,
     MARKED,
-    Page,
     RUNNING,
-    State,
     WAITING,
+    Item,
+    Page,
+    State,
     with_page,
     with_row,
     with_worker,
@@ -59,16 +60,20 @@ def claims(world: World, state: State, p: int, r: int, who: str) -> Iterator[Ste
     for size in (2,) if world.whole_batches else (1, 2):
         page = Page(number, (), size, flag)
         if world.in_flight:
-            yield Step(f"{who} writes a new number to the board and sends a claim of {size}", with_page(state, p, r, page))
+            words = f"{who} writes a new number to the board and sends a claim of {size}"
+            yield Step(words, with_page(state, p, r, page))
             continue
         picked = tuple(rules.batch(state.rows, size, flag))
-        if picked and picked not in seen:
-            seen.add(picked)
+        if not picked or picked in seen:
+            continue
+        seen.add(picked)
+        if world.claims_by_halves:
+            alone = state.rows[picked[0]].losses > 0
+            page = page._replace(items=tuple(Item(task) for task in picked), alone=alone)
+            what = " and ".join(f"task {task + 1}" for task in picked)
+            yield Step(f"{who} reads {what} to claim", with_page(state, p, r, page))
+        else:
             yield answered(world, state, p, r, page)
-
-
-
-
 
 
 def batch(world: World, state: State, p: int, r: int, page: Page, who: str) -> Iterator[Step]:
@@ -99,7 +104,7 @@ def batch(world: World, state: State, p: int, r: int, page: Page, who: str) -> I
     done = [item for item in page.items if item.stage in DONE]
     if done:
         after, wrong = finished(world, state, page.number, done)
-        if len(done) == len(page.items):  # a whole batch is finished by comparing the number alone
+        if world.rules.by_number_alone(page):
             unknown = any(row.holder == page.number for row in after.rows)
             wrong = wrong or (onlooker.NOTHING_LOST if unknown else None)
         kept = tuple(item for item in page.items if item.stage not in DONE)
@@ -123,7 +128,8 @@ def ends(world: World, state: State, p: int, r: int, at: int, who: str) -> Itera
             yield Step(f"{who} is killed for the timeout of {name}", killed(sad, p, r, FOR_TIMEOUT), None, True)
     if state.rows[task].asked and state.rows[task].holder == state.workers[p].pages[r].number:
         if world.rules.look_before_kill:
-            yield Step(f"{who} is stopped, looked at and killed for the cancel of {name}", killed(state, p, r, FOR_CANCEL))
+            words = f"{who} is stopped, looked at and killed for the cancel of {name}"
+            yield Step(words, killed(state, p, r, FOR_CANCEL))
         elif not state.workers[p].memory:
             worker = state.workers[p]._replace(memory=("kill", (r,), ()))
             yield Step(f"the supervisor decides to kill {who} for the cancel of {name}", with_worker(state, p, worker))
@@ -142,5 +148,3 @@ def given_back(world: World, state: State, p: int, r: int, at: int, who: str) ->
     items = (*page.items[:at], *page.items[at + 1 :])
     page = page._replace(items=items) if items else Page()
     return Step(f"{who} gives task {task + 1} back unstarted", with_page(state, p, r, page), wrong)
-
-

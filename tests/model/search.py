@@ -95,7 +95,8 @@ def explored(scenario: Scenario, limit: int) -> Found:
     if stuck is None:
         return Found(len(order), done)
     trace = replay(scenario, path(order, parent, stuck))
-    return Found(len(order), done, onlooker.NOTHING_LOST, (*trace, "from here on nothing that is sure to happen ends every task"))
+    end = "from here on nothing that is sure to happen ends every task"
+    return Found(len(order), done, onlooker.NOTHING_LOST, (*trace, end))
 
 
 def path(order: list[State], parent: list[int], at: int) -> list[State]:
@@ -136,7 +137,8 @@ def told(scenario: Scenario, way: list[State], keep_names: bool) -> tuple[str, .
     words = []
     state = scenario.start()
     for before, after in pairwise(way):
-        step = next(step for step in steps(scenario.world, state if keep_names else before) if canonical(step.state) == after)
+        onward = steps(scenario.world, state if keep_names else before)
+        step = next(step for step in onward if canonical(step.state) == after)
         words.append(step.words)
         state = step.state
     return tuple(words)

@@ -78,11 +78,9 @@ class Worker(NamedTuple):
 class Flight(NamedTuple):
     """A statement whose sender no longer waits for it, and which may still land."""
 
-    kind: str
+    kind: str  # claim or finish
     number: int
-    items: tuple[Item, ...] = ()
-    size: int = 0
-    alone: bool = False
+    page: Page  # what its sender's page said
 
 
 class Left(NamedTuple):
@@ -208,6 +206,6 @@ def canonical(state: State) -> State:
         pages = tuple([page._replace(number=named(page.number)) if page.number else page for page in pages])
         workers.append(Worker(worker.process, worker.known, worker.leased, pages, memory))
     rows = tuple([row._replace(holder=named(row.holder)) if row.holder else row for row in state.rows])
-    flight = tuple(sorted(late._replace(number=named(late.number)) for late in state.flight))
+    flight = tuple(sorted(Flight(late.kind, named(late.number), late.page._replace(number=0)) for late in state.flight))
     copy = state.copy and (state.copy[0], state.copy[1]._replace(holder=named(state.copy[1].holder)))
     return State(rows, tuple(workers), state.left, flight, copy)

@@ -8,13 +8,13 @@ from . import onlooker
 from .state import (
     CURRENT,
     DONE,
-    Flight,
     GONE,
     LOST,
-    Page,
     SUSPENDED,
-    State,
     UP,
+    Flight,
+    Page,
+    State,
     Worker,
     owner,
     with_new_id,
@@ -26,7 +26,7 @@ from .world import Step, World, answered, finished, landed
 
 
 def aloft(page: Page) -> Flight:
-    return Flight("claim", page.number, (), page.sent, page.alone)
+    return Flight("claim", page.number, page)
 
 
 def killed(state: State, p: int, r: int, why: int) -> State:
@@ -37,8 +37,7 @@ def killed(state: State, p: int, r: int, why: int) -> State:
         state = state._replace(flight=(*state.flight, aloft(page)), left=left)
     elif state.left.late and any(item.stage in DONE for item in page.items):
         left = state.left._replace(late=state.left.late - 1)
-        done = tuple(item for item in page.items if item.stage in DONE)
-        state = state._replace(flight=(*state.flight, Flight("finish", page.number, done)), left=left)
+        state = state._replace(flight=(*state.flight, Flight("finish", page.number, page)), left=left)
     if why == LOST:
         for item in page.items:
             row = state.rows[item.task]
@@ -96,9 +95,9 @@ def landing(world: World, state: State, flight: Flight) -> Iterator[Step]:
     state = state._replace(flight=tuple(rest))
     yield Step(f"a late {flight.kind} is never carried out", state)
     if flight.kind == "claim":
-        after, picked, wrong = landed(world, state, flight.number, flight.size, flight.alone)
+        after, picked, wrong = landed(world, state, flight.page._replace(number=flight.number))
         names = " and ".join(f"task {task + 1}" for task in picked) or "nothing"
         yield Step(f"a late claim lands and takes {names}", after, wrong)
     else:
-        after, wrong = finished(world, state, flight.number, list(flight.items))
+        after, wrong = finished(world, state, flight.number, [item for item in flight.page.items if item.stage in DONE])
         yield Step("a late finish lands", after, wrong)

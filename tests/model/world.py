@@ -27,6 +27,7 @@ class World(NamedTuple):
     in_flight: bool = False  # claims are sent and land in two steps
     starts_by_halves: bool = False  # so are starts and the keeper's taking back: mark, then look
     sweeps_by_halves: bool = False  # so are the keeper's sweeps: read, then act
+    claims_by_halves: bool = False  # a claim reads its candidates, and writes them later
     whole_batches: bool = False  # only batches of two
     persons: tuple[str, ...] = ()
 
@@ -63,22 +64,25 @@ def finished(world: World, state: State, number: int, items: list[Item]) -> tupl
     return state, wrong
 
 
-def landed(world: World, state: State, number: int, size: int, flag: bool) -> tuple[State, list[int], str | None]:
+def landed(world: World, state: State, page: Page) -> tuple[State, list[int], str | None]:
     """What a claim does to the rows, whenever it reaches the database."""
     rules, wrong = world.rules, None
-    if not rules.lands(state, number):
+    if not rules.lands(state, page.number):
         return state, [], None
-    picked = rules.batch(state.rows, size, flag)
+    if page.items:  # its candidates, read earlier
+        picked = [item.task for item in page.items if rules.guard(state.rows[item.task], page.alone)]
+    else:
+        picked = rules.batch(state.rows, page.sent, page.alone)
     for task in picked:
         before = state.rows[task]
-        row, bad = onlooker.claimed(before, rules.claim(before, number))
+        row, bad = onlooker.claimed(before, rules.claim(before, page.number))
         state, wrong = with_row(state, task, row), wrong or bad
     return state, picked, wrong
 
 
 def answered(world: World, state: State, p: int, r: int, page: Page) -> Step:
     """The claim lands and its answer arrives: the batch stands on the board."""
-    state, picked, wrong = landed(world, state, page.number, page.sent, page.alone)
+    state, picked, wrong = landed(world, state, page)
     items = tuple(Item(task) for task in picked)
     alone = page.alone and any(state.rows[task].losses for task in picked)
     page = page._replace(items=items, sent=0, alone=alone) if items else Page()
