@@ -1,0 +1,1 @@
+"""An installed app whose callables the tests run as tasks."""
