@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 from operator import itemgetter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..backends.base import ClaimSpec, ClaimStrategy
+from ..backends.session import Session
 from ..models import Worker
 from ..records import Claim
 from ..states import PROGRESS, QUEUED, SCHEDULED
-from .sql import TASK, WORKER
+from .sql import TASK, WORKER, let_go, unless_cancelled
 
 HAS_LOSS = "losses > 0 AND finished_at IS NULL"
 GUARD = f"status = {QUEUED} AND holder IS NULL"
-RANK, SEQ, STATUS = 4, 5, 11  # places in a claimed row
+RANK, SEQ, AHEAD = 4, 5, 11  # places in a claimed row
 
 
 class Claimer(NamedTuple):
@@ -38,13 +39,30 @@ def claim(strategy: ClaimStrategy, claimer: Claimer, limit: int, queues: Sequenc
         while len(claims) < limit:
             innocents_only = claimer.innocents_only or bool(claims)
             rows = strategy.take(_spec(strategy, claimer, queue, innocents_only), limit - len(claims))
-            taken = [Claim._make((*row[:STATUS], claimer.holder)) for row in rows if row[STATUS] == PROGRESS]
+            taken = [Claim._make((*row[:AHEAD], claimer.holder)) for row in rows if not row[AHEAD]]
+            if len(taken) < len(rows):
+                _set_aside(strategy.session, claimer.holder, [row[0] for row in rows if row[AHEAD]])
             claims += taken
             if claims and claims[0].losses:
                 return claims
             if taken or not rows:  # else all that was met is not due yet: look further
                 break
     return claims
+
+
+def _set_aside(session: Session, holder: int, ids: Sequence[Any]) -> None:
+    """Tasks not yet due, put among the due ones by hand, go where they are promoted from.
+
+    Apart from the claim, which may read the clock twice: a task due between its two statements would be nobody's.
+    """
+    params: dict[str, Any] = {"holder": holder}
+    among = session.dialect.among("id", ids, params)
+    target = unless_cancelled(str(SCHEDULED))
+    sql = (
+        f"UPDATE {TASK} SET started_at = NULL, worker = NULL, {let_go(session.dialect, target, ran=False)}"
+        f" WHERE {among} AND holder = %(holder)s"
+    )
+    session.attempt(lambda: session.write(sql, params))
 
 
 def _spec(strategy: ClaimStrategy, claimer: Claimer, queue: str | None, innocents_only: bool) -> ClaimSpec:
@@ -77,19 +95,18 @@ def _cached_spec(rank: str, now: str, any_queue: bool, any_worker: bool, innocen
             anew("attempt", 0),
             anew("losses", 0),
             *("max_attempts", "timeout", "CASE WHEN unique_slot IS NULL THEN 0 ELSE 1 END"),
-            f"CASE WHEN {ahead} THEN {SCHEDULED} ELSE {PROGRESS} END",
+            f"CASE WHEN {ahead} THEN 1 ELSE 0 END",
         ),
         guard=GUARD,
         where=" AND ".join(where),
         order=f"{rank}, seq",
-        # A task not yet due, made by hand, is met here: it goes where the due ones are looked for.
         write=", ".join(
             (
-                f"holder = CASE WHEN {ahead} THEN NULL ELSE %(holder)s END",
+                "holder = %(holder)s",
                 *(f"{column} = {anew(column, 0)}" for column in ("attempt", "losses")),
                 *(f"{column} = {anew(column, 'NULL')}" for column in ("output", "error", "log")),
                 f"cancel_requested = %(no)s, worker = %(worker)s, started_at = {now}, modified = {now}",
-                f"status = CASE WHEN {ahead} THEN {SCHEDULED} ELSE {PROGRESS} END",
+                f"status = {PROGRESS}",
                 "finished_at = NULL",
             )
         ),
