@@ -5,22 +5,40 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable
 from contextvars import ContextVar
-from dataclasses import dataclass
+
+from .records import Claim
 
 
-@dataclass(frozen=True, slots=True)
 class CurrentTask:
-    """The task that runs here: its id, callable, queue and which try this is (1 the first)."""
+    """The task that runs here."""
 
-    id: uuid.UUID
-    task: str
-    queue: str
-    attempt: int
-    _cancelled: Callable[[], bool]
+    __slots__ = ("_claim", "_is_cancelled")
+
+    def __init__(self, claim: Claim, is_cancelled: Callable[[], bool]) -> None:
+        self._claim = claim
+        self._is_cancelled = is_cancelled
+
+    @property
+    def id(self) -> uuid.UUID:
+        return self._claim.uuid
+
+    @property
+    def task(self) -> str:
+        """The dotted name of its callable."""
+        return self._claim.task
+
+    @property
+    def queue(self) -> str:
+        return self._claim.queue
+
+    @property
+    def attempt(self) -> int:
+        """Which try this is, 1 the first; runs that were lost with their worker do not count."""
+        return self._claim.attempt + 1
 
     def is_cancelled(self) -> bool:
-        """Whether somebody asked this task to cancel: stop soon, what you raise then ends it CANCELLED."""
-        return self._cancelled()
+        """Whether somebody asked this task to cancel. Stop soon then: what you raise ends it CANCELLED."""
+        return self._is_cancelled()
 
 
 running: ContextVar[CurrentTask | None] = ContextVar("django_simple_queue_task", default=None)

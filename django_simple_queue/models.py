@@ -118,8 +118,8 @@ class Task(models.Model):
         }
 
     @classmethod
-    def from_db(cls, db: str | None, field_names: Iterable[str], values: Any) -> Task:
-        task = super().from_db(db, field_names, values)
+    def from_db(cls, db: str | None, field_names: Iterable[str], values: Any, **more: Any) -> Task:
+        task = super().from_db(db, field_names, values, **more)
         task._remember()
         return task
 

@@ -27,6 +27,7 @@ class Session:
     def __init__(self, alias: str = DEFAULT_DB_ALIAS, *, wait: float = 10.0) -> None:
         self.alias = alias
         self.wait = wait  # seconds for which a busy database is asked again
+        self.meanwhile: Callable[[], None] = lambda: None  # called before each pause of that wait
         try:
             self.connection = self._connect()
         except ConnectionDoesNotExist:
@@ -91,6 +92,7 @@ class Session:
             except Error as error:
                 if self.in_transaction or trouble(error) is not Trouble.BUSY or time.monotonic() > deadline:
                     raise
+                self.meanwhile()
                 time.sleep(pause(tries))
                 tries += 1
 

@@ -20,12 +20,13 @@ RANK, SEQ, AHEAD = 4, 5, 11  # places in a claimed row
 
 
 class Claimer(NamedTuple):
-    """Who claims: the worker's id and name, under which number, and whether tasks with losses may come."""
+    """Who claims: the worker's id and name, under which number, and what may come."""
 
-    worker_id: int | None  # None: a claim outside any worker, as in run_tasks()
+    worker_id: int
     worker: str
     holder: int
-    innocents_only: bool = False
+    innocents_only: bool = False  # no task with a loss
+    only: object = None  # this task's primary key and no other
 
 
 def claim(strategy: ClaimStrategy, claimer: Claimer, limit: int, queues: Sequence[str] = ()) -> list[Claim]:
@@ -67,24 +68,31 @@ def _set_aside(session: Session, holder: int, ids: Sequence[Any]) -> None:
 
 def _spec(strategy: ClaimStrategy, claimer: Claimer, queue: str | None, innocents_only: bool) -> ClaimSpec:
     dialect = strategy.session.dialect
-    spec = _cached_spec(
-        dialect.quote("rank"), dialect.now(), queue is None, claimer.worker_id is None, innocents_only
-    )
+    one = claimer.only is not None
+    spec = _cached_spec(dialect.quote("rank"), dialect.now(), queue is None, innocents_only, one)
     return spec.bind(
-        holder=claimer.holder, worker=claimer.worker, worker_id=claimer.worker_id, queue=queue, no=False
+        holder=claimer.holder,
+        worker=claimer.worker,
+        worker_id=claimer.worker_id,
+        queue=queue,
+        only=claimer.only,
+        no=False,
     )
 
 
 @lru_cache(maxsize=64)
-def _cached_spec(rank: str, now: str, any_queue: bool, any_worker: bool, innocents_only: bool) -> ClaimSpec:
+def _cached_spec(rank: str, now: str, any_queue: bool, innocents_only: bool, one: bool) -> ClaimSpec:
     ahead = f"(run_after IS NOT NULL AND run_after > {now})"
     # Somebody put an ended task back: what it counted and left starts anew.
     anew = "CASE WHEN finished_at IS NULL THEN {} ELSE {} END".format
-    where = [f"(expires IS NULL OR expires > {now})"]
+    where = [
+        f"(expires IS NULL OR expires > {now})",
+        f"(SELECT w.state FROM {WORKER} w WHERE w.id = %(worker_id)s) = {Worker.ALIVE}",
+    ]
     if not any_queue:
         where.append("queue = %(queue)s")
-    if not any_worker:
-        where.append(f"(SELECT w.state FROM {WORKER} w WHERE w.id = %(worker_id)s) = {Worker.ALIVE}")
+    if one:
+        where.append("id = %(only)s")
     if innocents_only:
         where.append(f"NOT ({HAS_LOSS})")
     return ClaimSpec(
@@ -110,7 +118,7 @@ def _cached_spec(rank: str, now: str, any_queue: bool, any_worker: bool, innocen
                 "finished_at = NULL",
             )
         ),
-        index="dsq_claim_any" if any_queue else "dsq_claim_queue",
+        index=None if one else "dsq_claim_any" if any_queue else "dsq_claim_queue",
         sort=itemgetter(RANK, SEQ),
         solo=HAS_LOSS,
     )

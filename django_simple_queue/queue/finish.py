@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from django.db import Error
 
@@ -20,8 +21,15 @@ TEXTS = ("output", "error", "log")
 WITH_TEXTS = 50  # rows that one statement gives texts to: each text is looked for among the others
 
 
-def finish(session: Session, done: Sequence[Done]) -> list[Claim]:
-    """Store how runs ended, those that ended alike together. Returns the claims that were no longer held."""
+class Result(NamedTuple):
+    """What became of runs that were to be finished."""
+
+    lost: list[Claim]  # no longer held: nothing was changed
+    held_up: list[Claim]  # locked by somebody's open transaction: try again later
+
+
+def finish(session: Session, done: Sequence[Done]) -> Result:
+    """Store how runs ended, those that ended alike together."""
     plain, texts, single = defaultdict(list), defaultdict(list), []
     for claim, outcome in done:
         if outcome.status != COMPLETED or claim.slotted:
@@ -36,10 +44,16 @@ def finish(session: Session, done: Sequence[Done]) -> list[Claim]:
     for batch in texts.values():
         for start in range(0, len(batch), WITH_TEXTS):
             lost += _finish_batch(session, batch[start : start + WITH_TEXTS])
+    held_up: list[Claim] = []
     for claim, outcome in single:
-        if not finish_one(session, claim, outcome):
-            lost.append(claim)
-    return lost
+        try:
+            if not finish_one(session, claim, outcome):
+                lost.append(claim)
+        except Error as error:
+            if not claim.slotted or trouble(error) is not Trouble.BUSY:
+                raise
+            held_up.append(claim)
+    return Result(lost, held_up)
 
 
 def _finish_batch(session: Session, batch: list[Done]) -> list[Claim]:
@@ -87,6 +101,8 @@ def finish_one(session: Session, claim: Claim, outcome: Outcome) -> bool:
 
     A failure with attempts left goes to SCHEDULED with backoff; each failed run leaves an Attempt.
     """
+    if claim.slotted and session.dialect.lock_timeout:
+        return _finish_one(session, claim, outcome)
     return session.attempt(lambda: _finish_one(session, claim, outcome))
 
 
@@ -117,11 +133,6 @@ def _finish_one(session: Session, claim: Claim, outcome: Outcome) -> bool:
     return True
 
 
-def is_held_up(error: Error) -> bool:
-    """The row is locked by somebody's open transaction: finish it later."""
-    return trouble(error) is Trouble.BUSY
-
-
 def release(session: Session, claims: Sequence[Claim]) -> None:
     """Give tasks back that were not started, or that a shutdown cut off: their place is kept, nothing is counted."""
     by_holder = defaultdict(list)
@@ -142,7 +153,7 @@ def release_holder(session: Session, holder: int) -> int:
     return session.attempt(lambda: session.write(sql, {"holder": holder}))
 
 
-def append_output(session: Session, claim: Claim, output: str) -> None:
+def show_output(session: Session, claim: Claim, output: str) -> None:
     """Show what a running generator has yielded so far."""
     sql = f"UPDATE {TASK} SET output = %(output)s WHERE id = %(id)s AND holder = %(holder)s"
     session.attempt(lambda: session.write(sql, {"output": output, "id": claim.id, "holder": claim.holder}))

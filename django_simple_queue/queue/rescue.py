@@ -61,17 +61,18 @@ def _rescue_spec(now: str, write: str) -> ClaimSpec:
     )
 
 
-def lose_one(session: Session, key: Any, holder: int, why: str, kind: str = "lost") -> bool:
-    """One loss for the task that was running when its runner died. False if it was no longer held."""
+def lose_one(session: Session, key: Any, holder: int, why: str, kind: str = "lost") -> int | None:
+    """One loss for the task that was running when its runner died; its status then. None: it was no longer held."""
     params = {"id": key, "holder": holder, "most": get_settings().max_worker_losses, "error": why, "kind": kind}
     sql = f"UPDATE {TASK} SET {lost_to(session.dialect)} WHERE id = %(id)s AND holder = %(holder)s"
 
-    def lose() -> bool:
+    def lose() -> int | None:
         with session.transaction():
             if session.write(sql, params) != 1:
-                return False
+                return None
             session.write(keep_attempt(session.dialect), params)
-        return True
+            ((status,),) = session.rows(f"SELECT status FROM {TASK} WHERE id = %(id)s", params)
+        return int(status)
 
     return session.attempt(lose)
 

@@ -49,7 +49,8 @@ def outlook(session: Session, queues: Sequence[str], most: int) -> Outlook:
         sql = (
             f"SELECT 1 FROM {TASK} {dialect.index_hint('dsq_claim_any' if queue is None else 'dsq_claim_queue')}"
             f" WHERE {which} status = {QUEUED} AND holder IS NULL"
-            f" AND (run_after IS NULL OR run_after <= {dialect.now()}) {dialect.limit(most)}"
+            f" AND (run_after IS NULL OR run_after <= {dialect.now()})"
+            f" AND (expires IS NULL OR expires > {dialect.now()}) {dialect.limit(most)}"
         )
         runnable += len(session.attempt(lambda sql=sql, queue=queue: session.rows(sql, {"queue": queue})))  # type: ignore[misc]
         if runnable >= most:

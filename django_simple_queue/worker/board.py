@@ -1,0 +1,265 @@
+"""The board: shared memory on which a worker's processes show each other what they hold and run.
+
+One control page, and two pages for each runner, so that a new runner need not wait until a dead one's page is settled.
+Everything is an aligned 64-bit word with one writer at a time, except the outcomes of done tasks, which are bytes that
+their slot points to. Layout and rules: docs/decisions/0003-board.md.
+"""
+
+from __future__ import annotations
+
+import marshal
+import mmap
+import struct
+import threading
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from enum import IntEnum, IntFlag
+from typing import NamedTuple
+
+from ..records import PLAIN_SUCCESS, Claim, Outcome
+
+SLOTS = 256  # tasks that one runner may hold
+TEXT = 64 * 1024  # bytes of outcomes not yet stored
+LOW = 2**64 - 1
+
+_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+_barrier = threading.Lock()
+
+
+def clock() -> int:
+    """Nanoseconds on a clock that all processes share, that is never set and that counts a suspended laptop's sleep."""
+    return time.clock_gettime_ns(_CLOCK)
+
+
+def fence() -> None:
+    """Make what was written visible before what is read next: each side writes before it looks."""
+    with _barrier:
+        pass
+
+
+class PageState(IntEnum):
+    FREE = 0
+    LIVE = 1
+    DEAD = 2  # its runner is gone; the keeper settles what it left
+
+
+class SlotState(IntEnum):
+    EMPTY = 0
+    WAITING = 1  # claimed, not started
+    RUNNING = 2
+    DONE = 3  # ran, its outcome is not stored yet
+
+
+class Mark(IntFlag):
+    """What the keeper writes on a slot of a living runner."""
+
+    TAKEN = 1  # given back by the keeper: do not start it
+    STORED = 2  # its outcome is stored by the keeper
+    CANCEL = 4  # somebody asked the task to stop
+
+
+class Reason(IntEnum):
+    """Why the supervisor killed a runner."""
+
+    NONE = 0
+    TIMEOUT = 1
+    CANCEL = 2
+    SHUTDOWN = 3
+    STOPPED = 4  # it was suspended for longer than a lease
+
+
+class Stop(IntEnum):
+    NO = 0
+    SOON = 1  # start nothing more, finish what runs
+    RUNNERS_GONE = 2  # the keeper may settle and leave
+
+
+# words of a runner's page
+STATE, PID, RUNNER, PENDING, COUNT, COUNT_OF, IDLE, SOLO, EXIT, REASON, VICTIM, USED, CLAIMED, RSS = range(14)
+HEADER = 16
+# words of a slot
+S_STATE, S_HOLDER, S_ID_HIGH, S_ID_LOW, S_CLAIMED, S_STARTED, S_TIMEOUT, S_MARKS, S_TEXT, S_ATTEMPT, S_MOST, S_SLOTTED = (
+    range(12)
+)
+SLOT = 12
+_FIELDS = struct.Struct(f"={SLOT - 1}Q")  # all but the state, which is written last
+PAGE_WORDS = HEADER + SLOTS * SLOT
+PAGE_BYTES = PAGE_WORDS * 8 + TEXT
+# words of the control page
+C_WORKER, C_DEADLINE, C_STOP, C_TICK, C_KEEPER, C_EXIT, C_READY = range(7)
+
+
+class Entry(NamedTuple):
+    """One slot as somebody else sees it."""
+
+    slot: int
+    state: SlotState
+    claim: Claim  # what finishing and releasing need; no callable, no arguments
+    claimed_at: int
+    started_at: int
+    timeout: float  # seconds, 0 for none
+    marks: int
+    outcome: Outcome | None  # of a DONE slot
+
+
+class Page:
+    """One runner's page. Its runner writes it; the supervisor writes STATE, PID, EXIT, REASON; the keeper writes marks."""
+
+    def __init__(self, memory: memoryview, index: int) -> None:
+        self.index = index
+        self.words = memory[: PAGE_WORDS * 8].cast("Q")
+        self.text = memory[PAGE_WORDS * 8 : PAGE_BYTES]
+
+    # -- the runner's side ----------------------------------------------------------------------------------------
+
+    def number_claim(self, worker_id: int, pages: int) -> int:
+        """A number never used before, written down before the claim is sent."""
+        words = self.words
+        if words[COUNT_OF] != worker_id:
+            words[COUNT_OF], words[COUNT] = worker_id, 0
+        words[COUNT] += 1
+        holder = (worker_id << 32) + words[COUNT] * pages + self.index
+        words[PENDING] = holder
+        return holder
+
+    def put(self, claims: Sequence[Claim], default_timeout: float | None) -> list[int]:
+        """Show a claimed batch; the slots it got. Only then is the claim's number no longer pending."""
+        words, now, slots = self.words, clock(), []
+        free = self.free_slots()
+        for claim in claims:
+            slot = next(free)
+            at = HEADER + slot * SLOT
+            key = claim.uuid.int
+            timeout = claim.timeout or default_timeout or 0
+            words[at + 1 : at + SLOT] = memoryview(
+                _FIELDS.pack(
+                    claim.holder, key >> 64, key & LOW, now, 0, int(timeout * 1000), 0, 0,
+                    claim.attempt, claim.max_attempts or 0, bool(claim.slotted),
+                )
+            ).cast("Q")  # fmt: skip
+            words[at] = SlotState.WAITING
+            slots.append(slot)
+        words[PENDING] = 0
+        return slots
+
+    def free_slots(self) -> Iterator[int]:
+        return (slot for slot in range(SLOTS) if self.words[HEADER + slot * SLOT] == SlotState.EMPTY)
+
+    def start(self, slot: int) -> int:
+        """Mark a slot as running; when that was."""
+        at = HEADER + slot * SLOT
+        now = clock()
+        self.words[at + S_STARTED] = now
+        self.words[at] = SlotState.RUNNING
+        return now
+
+    def take_back(self, slot: int) -> None:
+        """The start did not happen."""
+        self.words[HEADER + slot * SLOT] = SlotState.WAITING
+
+    def done(self, slot: int, outcome: Outcome) -> bool:
+        """Mark a slot as done, with its outcome. False if the outcome does not fit: store it before the next start."""
+        at = HEADER + slot * SLOT
+        words = self.words
+        if outcome is PLAIN_SUCCESS or outcome == PLAIN_SUCCESS:
+            words[at + S_TEXT] = 0
+        else:
+            data = marshal.dumps(tuple(outcome))
+            used = words[USED]
+            if used + len(data) > TEXT:
+                return False
+            self.text[used : used + len(data)] = data
+            words[USED] = used + len(data)
+            words[at + S_TEXT] = (used << 32) | len(data)
+        words[at] = SlotState.DONE
+        return True
+
+    def empty(self, slot: int) -> None:
+        self.words[HEADER + slot * SLOT] = SlotState.EMPTY
+
+    def marks(self, slot: int) -> int:
+        return self.words[HEADER + slot * SLOT + S_MARKS]
+
+    # -- the others' side -----------------------------------------------------------------------------------------
+
+    def mark(self, slot: int, mark: Mark) -> None:
+        self.words[HEADER + slot * SLOT + S_MARKS] |= mark
+
+    def unmark(self, slot: int, mark: Mark) -> None:
+        self.words[HEADER + slot * SLOT + S_MARKS] &= ~int(mark)
+
+    def slot_state(self, slot: int) -> int:
+        return self.words[HEADER + slot * SLOT]
+
+    def entries(self) -> list[Entry]:
+        """The slots in use, in the order in which their tasks were claimed."""
+        words = self.words
+        found = []
+        for slot in range(SLOTS):
+            at = HEADER + slot * SLOT
+            if words[at] != SlotState.EMPTY:
+                found.append(self._entry(slot, at))
+        return found
+
+    def _entry(self, slot: int, at: int) -> Entry:
+        state, holder, high, low, claimed, started, timeout, marks, text, attempt, most, slotted = self.words[
+            at : at + SLOT
+        ].tolist()
+        outcome = None
+        if state == SlotState.DONE:
+            outcome = self._outcome(text >> 32, text & 0xFFFFFFFF)
+        claim = Claim(
+            uuid.UUID(int=(high << 64) | low), "", None, "", 0, 0, attempt, 0, most or None, None, bool(slotted), holder
+        )
+        return Entry(slot, SlotState(state), claim, claimed, started, timeout / 1000, marks, outcome)
+
+    def _outcome(self, start: int, size: int) -> Outcome:
+        return Outcome(*marshal.loads(self.text[start : start + size])) if size else PLAIN_SUCCESS
+
+    def in_use(self) -> bool:
+        return self.words[PENDING] != 0 or any(self.words[HEADER : HEADER + SLOTS * SLOT : SLOT])
+
+    def wipe(self) -> None:
+        """Make the page free for another runner. The count goes on, so that no number is used twice."""
+        words = self.words
+        for slot in range(SLOTS):
+            words[HEADER + slot * SLOT] = SlotState.EMPTY
+        for word in (PENDING, IDLE, SOLO, EXIT, REASON, VICTIM, USED, CLAIMED, PID, RSS):
+            words[word] = 0
+        words[STATE] = PageState.FREE
+
+
+class Board:
+    """All pages of one worker, made before its first fork."""
+
+    def __init__(self, runners: int) -> None:
+        pages = 2 * runners + 1
+        self.memory = mmap.mmap(-1, mmap.PAGESIZE + pages * _rounded(PAGE_BYTES))
+        view = memoryview(self.memory)
+        self.control = view[: mmap.PAGESIZE].cast("Q")
+        self.pages = [
+            Page(view[mmap.PAGESIZE + i * _rounded(PAGE_BYTES) :][: _rounded(PAGE_BYTES)], i) for i in range(pages)
+        ]
+
+    def live(self) -> list[Page]:
+        return [page for page in self.pages if page.words[STATE] == PageState.LIVE]
+
+    def dead(self) -> list[Page]:
+        return [page for page in self.pages if page.words[STATE] == PageState.DEAD]
+
+    def numbers(self) -> set[int]:
+        """Every claim number that stands on a page: pending, or of a slot in use."""
+        found = set()
+        for page in self.pages:
+            found.add(page.words[PENDING])
+            found.update(entry.claim.holder for entry in page.entries())
+        return found - {0}
+
+    @property
+    def stopping(self) -> bool:
+        return self.control[C_STOP] != Stop.NO
+
+
+def _rounded(size: int) -> int:
+    return -(-size // mmap.PAGESIZE) * mmap.PAGESIZE

@@ -1,0 +1,157 @@
+"""From a Claim to an Outcome, with no database of ours and no model: the callable is found, called and heard out."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import inspect
+import json
+import os
+import time
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+from asgiref.sync import async_to_sync
+from django.db import connections, reset_queries
+
+from .. import callables
+from ..conf import get_settings
+from ..context import CurrentTask, running
+from ..records import PLAIN_SUCCESS, Claim, Outcome, failure
+from . import capture, listeners
+
+SHOW_EVERY = 0.5  # seconds between two looks at a running generator's output
+CUT = "\n[cut: DJANGO_SIMPLE_QUEUE_MAX_OUTPUT_SIZE is {} bytes]"
+
+
+class Executor:
+    """Runs tasks one after the other in the thread that made it."""
+
+    def __init__(self, show: Callable[[Claim, str], None], alias: str, *, own_process: bool = True) -> None:
+        self.show = show  # stores what a generator has yielded so far
+        self.alias = alias
+        self.own_process = own_process  # else connections, folder and event loop are somebody else's to keep in order
+        self.folder = os.getcwd()
+        self.loop = asyncio.new_event_loop() if own_process else None
+        self.yielded: list[str] = []  # by the generator that runs
+        self.error: BaseException | None = None  # of the last run
+
+    def run(self, claim: Claim, is_cancelled: Callable[[], bool]) -> Outcome:
+        """Run one task in a context of its own and put the process back in order."""
+        try:
+            return contextvars.Context().run(self._run, claim, is_cancelled)
+        finally:
+            if self.own_process:
+                self._tidy()
+
+    def _run(self, claim: Claim, is_cancelled: Callable[[], bool]) -> Outcome:
+        running.set(CurrentTask(claim, is_cancelled))
+        if self.own_process:
+            asyncio.set_event_loop(self.loop)
+            _refresh_connections()
+        said = capture.begin()
+        self.yielded, self.error = [], None
+        try:
+            listeners.before_job(claim, self.alias)
+            output = self._call(claim)
+            outcome = PLAIN_SUCCESS if output is None and not said else Outcome(output=storable(output))
+        # A task that exits or interrupts ends itself, not its worker.
+        except BaseException as error:
+            self.error = error
+            text = f"{error!r}\n\n{traceback.format_exc()}"
+            capture.end()
+            listeners.log_failure(claim, error)
+            outcome = failure(storable(text) or "", output=storable("".join(self.yielded)))
+        return outcome._replace(log=storable("".join(said))) if said else outcome
+
+    def _call(self, claim: Claim) -> str | None:
+        found = callables.resolve(claim.task)
+        result = found.call(**arguments(claim.args))
+        if found.streams:
+            return self._read_out(claim, result)
+        if inspect.isawaitable(result):
+            result = async_to_sync(_wait_for)(result)
+        return None if result is None else str(result)
+
+    def _read_out(self, claim: Claim, parts: Any) -> str:
+        """A generator's yields, appended as they come and shown twice a second."""
+        shown = time.monotonic()
+        if hasattr(parts, "__anext__"):
+            parts = async_to_sync(_all_of)(parts)
+        for iteration, part in enumerate(parts):
+            listeners.before_loop(claim, self.alias, iteration)
+            if not isinstance(part, str):
+                raise TypeError(f"a generator task should yield str, it yielded {part!r}")
+            self.yielded.append(part)
+            listeners.after_loop(claim, self.alias, part, iteration)
+            if time.monotonic() - shown > SHOW_EVERY or iteration == 0:
+                self.show(claim, storable("".join(self.yielded)) or "")
+                shown = time.monotonic()
+        return "".join(self.yielded)
+
+    def _tidy(self) -> None:
+        """Put back what the task may have left: folder, transactions, event loop."""
+        try:
+            if os.getcwd() != self.folder:
+                os.chdir(self.folder)
+        except OSError:
+            os.chdir(self.folder)
+        close_open_transactions()
+        if self.loop is None or self.loop.is_closed():
+            self.loop = asyncio.new_event_loop()
+        elif left := asyncio.all_tasks(self.loop):
+            for task in left:
+                task.cancel()
+            self.loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+
+
+def arguments(text: str | None) -> dict[str, Any]:
+    """The stored arguments; none stored is none given."""
+    if not text:
+        return {}
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise ValueError(f"the stored arguments are no JSON: {error}") from None
+    if not isinstance(found, dict):
+        raise TypeError(f"the stored arguments should be a JSON object, not {text[:80]!r}")
+    return found
+
+
+def storable(text: str | None) -> str | None:
+    """Text as every database takes it: no NUL, no lone surrogates, not above MAX_OUTPUT_SIZE."""
+    if text is None:
+        return None
+    most = get_settings().max_output_size
+    if text.isascii() and "\0" not in text and len(text) <= most:
+        return text
+    data = text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace")
+    if len(data) > most:
+        mark = CUT.format(most)
+        return data[: max(0, most - len(mark))].decode("utf-8", "ignore") + mark
+    return data.decode("utf-8")
+
+
+async def _wait_for(awaitable: Any) -> Any:
+    return await awaitable
+
+
+async def _all_of(parts: Any) -> list[Any]:
+    return [part async for part in parts]
+
+
+def _refresh_connections() -> None:
+    for connection in connections.all(initialized_only=True):
+        connection.close_if_unusable_or_obsolete()
+
+
+def close_open_transactions() -> None:
+    """A task's connections, this thread's: roll back and drop those in a transaction, others as they have aged."""
+    reset_queries()
+    for connection in connections.all(initialized_only=True):
+        if connection.connection is not None and (connection.in_atomic_block or not connection.autocommit):
+            connection.in_atomic_block = False  # or close() would keep it for the end of a block that never comes
+            connection.close()
+        else:
+            connection.close_if_unusable_or_obsolete()

@@ -1,0 +1,52 @@
+"""Several databases: one supervisor for each, and this process over them."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Sequence
+
+from .options import Options
+from .process import spawn
+from .supervisor import Supervisor
+
+
+def run_worker(options: Sequence[Options]) -> int:
+    """Work on one database, or on several side by side; the exit code."""
+    if len(options) == 1:
+        return Supervisor(options[0]).run()
+    return Fleet(options).run()
+
+
+class Fleet:
+    def __init__(self, options: Sequence[Options]) -> None:
+        self.options = options
+        self.pids: set[int] = set()
+
+    def run(self) -> int:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._relay)
+        for each in self.options:
+            self.pids.add(spawn(lambda each=each: self._one(each), each.alias))  # type: ignore[misc]
+        worst = 0
+        while self.pids:
+            pid, status = os.wait()
+            if pid in self.pids:
+                self.pids.discard(pid)
+                code = os.waitstatus_to_exitcode(status)
+                worst = worst or abs(code)
+                if code:
+                    self._relay(signal.SIGTERM, None)  # half a worker is none: stop, and let the service manager see it
+        return worst
+
+    @staticmethod
+    def _one(options: Options) -> int:
+        os.setpgid(0, 0)  # Ctrl-C comes to the fleet alone, which passes it on once
+        return Supervisor(options).run()
+
+    def _relay(self, number: int, frame: object) -> None:
+        for pid in list(self.pids):
+            try:
+                os.kill(pid, number)
+            except ProcessLookupError:
+                pass

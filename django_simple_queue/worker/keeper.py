@@ -1,0 +1,204 @@
+"""The keeper: the worker's one waiting connection. It beats, watches, rescues, promotes and wakes; it runs no user code."""
+
+from __future__ import annotations
+
+import logging
+import os
+import select
+import socket
+import sys
+import time
+from collections.abc import Sequence
+
+from django.db import Error
+
+from ..backends import OwnSession, get_strategy
+from ..backends.errors import Trouble, trouble
+from ..backends.waiting import waiter_for
+from ..conf import get_settings
+from ..exceptions import StrategyError
+from ..queue import upkeep, workers
+from ..queue.sql import TASK
+from . import board as b
+from .news import WAKE, write_news
+from .options import Options
+from .patience import GivenUp, Patience
+from .settle import Settler
+from .watch import Watch
+
+logger = logging.getLogger("django_simple_queue")
+TICK = 0.05  # seconds between two looks at the board while work is done
+IMPOSSIBLE = 2  # exit code: no wait cures it
+
+
+class Keeper:
+    """One per worker, replaced by the supervisor if it dies or hangs; the board outlives it."""
+
+    def __init__(self, options: Options, board: b.Board, poke_fd: int, wake_fds: Sequence[int]) -> None:
+        self.options, self.board, self.poke_fd, self.wake_fds = options, board, poke_fd, wake_fds
+        self.settings = get_settings()
+        self.session = OwnSession(options.alias)
+        self.session.meanwhile = self._tick
+        self.patience = Patience(self.session, self._call_off, self._tick)
+        self.next_beat = 0.0
+        self.worked_at = time.monotonic()
+        self.idle_said = False
+
+    def run(self) -> int:
+        try:
+            self._open()
+            while self.board.control[b.C_STOP] != b.Stop.RUNNERS_GONE:
+                self._tick()
+                self.patience.ride_out(self._round)
+                self._wait()
+            self.patience.ride_out(self._leave)
+        except GivenUp:
+            pass
+        except StrategyError as error:
+            return self._refuse(str(error))
+        finally:
+            self.session.close()
+        return 0
+
+    # -- coming and going ----------------------------------------------------------------------------------------
+
+    def _open(self) -> None:
+        """Choose the strategy, find the tables, take a worker id (or the one of the keeper before this one)."""
+        self.patience.ride_out(self.session.connection.ensure_connection)
+        self.strategy = get_strategy(session=self.session, wanted=self.options.strategy)
+        self.waiter = waiter_for(self.session)
+        try:
+            self.session.attempt(lambda: self.session.rows(f"SELECT holder FROM {TASK} WHERE holder = 0"))
+        except Error as error:
+            if trouble(error) is Trouble.NO_TABLE:
+                raise StrategyError(
+                    f"Database {self.options.alias!r} has no task table of this version: run `manage.py migrate"
+                    f" --database {self.options.alias}` first."
+                ) from None
+            raise
+        self.settler = Settler(self.session, self.board, self.wake_fds)
+        self.watch = Watch(self.strategy, self.settings.lease_seconds, self.settings.heartbeat_seconds)
+        if not self.board.control[b.C_WORKER]:
+            self._register()
+            self._say_hello()
+
+    def _refuse(self, message: str) -> int:
+        print(f"task_worker: {message}", file=sys.stderr, flush=True)
+        return IMPOSSIBLE
+
+    def _say_hello(self) -> None:
+        if self.options.verbosity >= 1:
+            queues = ", ".join(self.options.queues) or "all queues"
+            print(
+                f"Worker {self.options.name}: database {self.options.alias!r}, {queues},"
+                f" {self.options.processes} x {self.options.threads}; strategy {self.strategy.name}: {self.strategy.why}.",
+                flush=True,
+            )
+
+    def _register(self) -> None:
+        sent = b.clock()
+        worker_id = self.patience.ride_out(
+            lambda: workers.register(
+                self.session,
+                name=self.options.name,
+                host=socket.gethostname(),
+                pid=os.getppid(),
+                runs=f"{self.options.processes} x {self.options.threads}, {self.strategy.name}",
+            )
+        )
+        self.board.control[b.C_DEADLINE] = sent + int(self.settings.lease_seconds * 1e9)
+        self.board.control[b.C_WORKER] = worker_id
+        self.next_beat = time.monotonic() + self.settings.heartbeat_seconds
+
+    def _leave(self) -> None:
+        """All runners are gone: settle what they left, then the worker's row goes."""
+        self.settler.settle_dead_pages()
+        self.settler.sweep(self.board.control[b.C_WORKER])
+        workers.leave(self.session, self.board.control[b.C_WORKER])
+
+    # -- one round -----------------------------------------------------------------------------------------------
+
+    def _round(self) -> None:
+        """Everything that may be due; safe to do again from its start."""
+        now = time.monotonic()
+        if now >= self.next_beat:
+            self._beat()
+        self.settler.settle_dead_pages()
+        self.settler.help_long_runs()
+        if self.board.stopping:
+            return
+        idle = [page for page in self.board.live() if page.words[b.IDLE]]
+        if idle and self.waiter.look_is_due(time.monotonic() - self.worked_at, self.options.poll_interval):
+            self._look(idle)
+
+    def _beat(self) -> None:
+        control = self.board.control
+        sent = b.clock()
+        self.next_beat = time.monotonic() + self.settings.heartbeat_seconds
+        worker_id = control[b.C_WORKER]
+        if workers.beat(self.session, worker_id):
+            control[b.C_DEADLINE] = sent + int(self.settings.lease_seconds * 1e9)
+        else:
+            logger.warning(
+                "Worker %s was declared dead by another one: what it holds is dropped, it goes on under a new id.",
+                self.options.name,
+            )
+            self.settler.drop_all(worker_id)
+            self._register()
+        self.watch.look(control[b.C_WORKER], sent)
+        self.settler.sweep(control[b.C_WORKER])
+        self.settler.pass_on_cancels(control[b.C_WORKER])
+        upkeep.expire(self.session)
+        upkeep.tidy(self.session)
+        if self.settings.keep_finished is not None:
+            upkeep.prune(self.session, self.settings.keep_finished)
+        upkeep.promote(self.strategy)
+
+    def _look(self, idle: list[b.Page]) -> None:
+        """For idle runners: promote what is due, wake as many as there are tasks; end a burst that has nothing left."""
+        counts = [page.words[b.COUNT] for page in self.board.pages]
+        if self.waiter.wants_idle and not self.idle_said:
+            # Said before the look: a task enqueued after it is notified, one enqueued before it is seen.
+            workers.set_idle(self.session, self.board.control[b.C_WORKER], True)
+            self.idle_said = True
+        seen = upkeep.outlook(self.session, self.options.queues, len(idle))
+        if seen.due_in == 0 and upkeep.promote(self.strategy):
+            seen = upkeep.outlook(self.session, self.options.queues, len(idle))
+        self.waiter.looked(seen.due_in)
+        if seen.runnable:
+            self.worked_at = time.monotonic()
+            if self.idle_said:
+                workers.set_idle(self.session, self.board.control[b.C_WORKER], False)
+                self.idle_said = False
+            for page in idle[: seen.runnable]:
+                page.words[b.IDLE] = 0
+                write_news(self.wake_fds[page.index], WAKE)
+        elif self.options.burst and self._nothing_held(counts) and not self.watch.others_hold():
+            self.board.control[b.C_STOP] = b.Stop.SOON
+
+    def _nothing_held(self, counts: list[int]) -> bool:
+        """No runner has, or has meanwhile asked for, anything."""
+        return (
+            all(page.words[b.IDLE] for page in self.board.live())
+            and not self.board.dead()
+            and not any(page.in_use() for page in self.board.pages)
+            and counts == [page.words[b.COUNT] for page in self.board.pages]
+        )
+
+    def _wait(self) -> None:
+        """Until something may have happened: work, a dead runner, the next beat."""
+        left = max(0.0, self.next_beat - time.monotonic())
+        if any(page.words[b.IDLE] for page in self.board.live()) and not self.board.stopping:
+            self.waiter.wait(left, self.poke_fd)
+        else:
+            select.select([self.poke_fd], [], [], min(TICK, left))
+        try:
+            os.read(self.poke_fd, 4096)
+        except BlockingIOError:
+            pass
+
+    def _tick(self) -> None:
+        self.board.control[b.C_TICK] = b.clock()
+
+    def _call_off(self) -> bool:
+        return self.board.control[b.C_STOP] == b.Stop.RUNNERS_GONE or os.getppid() == 1

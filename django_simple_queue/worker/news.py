@@ -1,0 +1,36 @@
+"""What the keeper writes into a runner's pipe: a wake-up, or a task whose end its dead runner could not tell."""
+
+from __future__ import annotations
+
+import os
+import uuid
+
+from ..records import Claim
+from . import listeners
+
+SIZE = 33  # one letter and an id in hex; far below PIPE_BUF, so that a record is never torn
+WAKE, LOST, TIMED_OUT = b"W", b"L", b"T"
+NOBODY = b"0" * 32
+
+
+def write_news(fd: int, kind: bytes, task: uuid.UUID | None = None) -> None:
+    """Never blocks: a runner whose pipe is full has wake-ups enough."""
+    try:
+        os.write(fd, kind + (task.hex.encode() if task else NOBODY))
+    except BlockingIOError:
+        pass
+
+
+def read_news(fd: int, alias: str) -> None:
+    """Take what there is; send on_failure for tasks that died or timed out."""
+    try:
+        data = os.read(fd, SIZE * 256)
+    except BlockingIOError:
+        return
+    for at in range(0, len(data) - SIZE + 1, SIZE):
+        kind, key = data[at : at + 1], data[at + 1 : at + SIZE]
+        if kind == WAKE:
+            continue
+        claim = Claim(uuid.UUID(key.decode()), "", None, "", 0, 0, 0, 0, None, None, False, 0)
+        error = TimeoutError("the task ran longer than its timeout") if kind == TIMED_OUT else None
+        listeners.on_failure(claim, alias, error)

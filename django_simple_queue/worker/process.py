@@ -1,0 +1,76 @@
+"""Forking children that obey the supervisor alone and end with it."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+from collections.abc import Callable
+
+PR_SET_PDEATHSIG = 1
+# The supervisor decides what a signal to the whole group means.
+RELAYED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1)
+
+
+def spawn(work: Callable[[], int], name: str) -> int:
+    """Fork a child that does `work` and exits with what it returns; its PID. Nothing of the parent's exit runs in it."""
+    parent = os.getpid()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    signal.pthread_sigmask(signal.SIG_BLOCK, RELAYED)
+    pid = os.fork()
+    if pid:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, RELAYED)
+        return pid
+    code = 1
+    try:
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        for number in RELAYED:
+            # A handler that does nothing, not SIG_IGN: what a task execs must get the default back.
+            signal.signal(number, _nothing)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, RELAYED)
+        _die_with(parent)
+        code = work()
+    except BaseException:  # nothing above may see it: this is a fork of the command
+        sys.excepthook(*sys.exc_info())
+    finally:
+        for stream in (sys.stdout, sys.stderr):
+            try:
+                stream.flush()
+            except (OSError, ValueError):
+                pass
+        os._exit(code)
+
+
+def _nothing(number: int, frame: object) -> None:
+    pass
+
+
+def _die_with(parent: int) -> None:
+    """Be killed when the parent dies, however it dies, also while user code runs."""
+    if sys.platform.startswith("linux"):
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def rss_mb() -> float:
+    """Resident memory of this process in MB; 0 where it cannot be read."""
+    try:
+        with open("/proc/self/statm", encoding="ascii") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGESIZE") / 2**20
+    except (OSError, ValueError):
+        return 0.0
+
+
+def how_it_died(status: int) -> str:
+    """A wait status in words."""
+    if os.WIFSIGNALED(status):
+        number = os.WTERMSIG(status)
+        try:
+            return f"was killed by {signal.Signals(number).name}"
+        except ValueError:
+            return f"was killed by signal {number}"
+    return f"exited with code {os.waitstatus_to_exitcode(status)}"

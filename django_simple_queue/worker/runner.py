@@ -1,0 +1,277 @@
+"""A runner: claims a batch, runs it, stores how it ended, and waits when there is nothing."""
+
+from __future__ import annotations
+
+import logging
+import select
+import threading
+import time
+from collections import deque
+from typing import NamedTuple
+
+from django.db import Error
+
+from ..backends import OwnSession, get_strategy
+from ..backends.errors import Trouble, trouble
+from ..conf import get_settings
+from ..queue import finish
+from ..queue.claim import Claimer, claim
+from ..records import Claim, Outcome
+from ..states import COMPLETED
+from . import board as b
+from . import capture, listeners
+from .executor import Executor
+from .news import read_news
+from .options import Options
+from .pace import Pace
+from .patience import GivenUp, Patience
+from .process import rss_mb
+
+logger = logging.getLogger("django_simple_queue")
+FLUSH_TASKS = 100
+FLUSH_SECONDS = 0.1
+START_WITHIN = 1_000_000_000  # ns after which a claim that has not started is given back
+LOOK_AGAIN = 5.0  # seconds that an idle runner waits for the keeper's wake-up before it looks by itself
+
+
+class Run(NamedTuple):
+    """A task that ran."""
+
+    slot: int
+    claim: Claim
+    outcome: Outcome
+    error: BaseException | None = None
+
+
+class Runner:
+    """One process's work; `threads` beside it for --threads above 1."""
+
+    def __init__(self, options: Options, board: b.Board, page: b.Page, wake_fd: int) -> None:
+        self.options, self.board, self.page, self.wake_fd = options, board, page, wake_fd
+        self.settings = get_settings()
+        self.session = OwnSession(options.alias)
+        self.lock = threading.RLock()  # of the session, the done list and the page's text
+        self.patience = Patience(self.session, self._call_off)
+        self.pace = Pace(options.threads)
+        self.waiting: deque[tuple[int, Claim]] = deque()
+        self.done: list[Run] = []
+        self.done_since = 0.0
+        self.returned: list[tuple[int, Claim]] = []  # claims that must not start any more
+        self.ran = 0
+
+    # -- the loop of a runner that runs one task at a time -------------------------------------------------------
+
+    def run(self) -> int:
+        """Work until told to stop or due to be replaced; the process's exit code."""
+        capture.install(echo=self.options.verbosity >= 2)
+        try:
+            self.strategy = self.patience.ride_out(
+                lambda: get_strategy(session=self.session, wanted=self.options.strategy)
+            )
+            self.work()
+        except GivenUp:
+            pass
+        self.wind_up()
+        return 0
+
+    def work(self) -> None:
+        executor = Executor(self.show, self.options.alias)
+        while not self.over():
+            if not self.waiting:
+                self.flush()
+                if not self.fetch():
+                    self.idle()
+                    continue
+            self.run_one(executor, *self.waiting.popleft())
+            if self.flush_is_due():
+                self.flush()
+
+    def run_one(self, executor: Executor, slot: int, claim: Claim) -> None:
+        if not self.start(slot, claim):
+            return
+        began = time.perf_counter()
+        outcome = executor.run(claim, lambda: self.is_cancelled(slot))
+        self.pace.took(time.perf_counter() - began)
+        self.keep(Run(slot, claim, outcome, executor.error))
+
+    def over(self) -> bool:
+        """Claim no more: the worker stops, or this runner has done its share."""
+        return (
+            self.board.stopping
+            or (self.options.max_tasks is not None and self.ran >= self.options.max_tasks)
+            or (self.options.max_rss is not None and self.ran > 0 and rss_mb() > self.options.max_rss)
+        )
+
+    # -- claiming ------------------------------------------------------------------------------------------------
+
+    def fetch(self, *, solo: bool = True) -> bool:
+        """Claim a batch and show it on the board. `solo`: a task with a loss may come, since nothing else is held."""
+        worker_id, deadline = self.board.control[b.C_WORKER], self.board.control[b.C_DEADLINE]
+        if b.clock() > deadline:
+            # Our lease ran out, the database being away or the keeper dead: wait for either.
+            time.sleep(0.05)
+            return False
+        innocents_only = not (solo and self._claim_solo())
+        number = self.page.number_claim(worker_id, len(self.board.pages))
+        claimer = Claimer(worker_id, self.options.name, number, innocents_only)
+        try:
+            with self.lock:
+                claims = claim(self.strategy, claimer, self._room(), self.options.queues)
+        except Error as error:
+            self._claim_failed(error)
+            return False
+        if not (claims and claims[0].losses):
+            self.page.words[b.SOLO] = 0
+        self.page.words[b.CLAIMED] = 1
+        if not claims:
+            self.page.words[b.PENDING] = 0
+            return False
+        self.page.words[b.IDLE] = 0
+        self.waiting.extend(zip(self.page.put(claims, self.settings.task_timeout), claims, strict=True))
+        return True
+
+    def _room(self) -> int:
+        room = self.pace.batch()
+        if self.options.max_tasks is not None:
+            room = min(room, max(1, self.options.max_tasks - self.ran))
+        return min(room, sum(1 for _ in self.page.free_slots()))
+
+    def _claim_solo(self) -> bool:
+        """Ask for the right to run a task with a loss, of which a worker runs one at a time."""
+        self.page.words[b.SOLO] = 1
+        b.fence()
+        if any(page.words[b.SOLO] for page in self.board.live() if page is not self.page):
+            self.page.words[b.SOLO] = 0
+            return False
+        return True
+
+    def _claim_failed(self, error: Error) -> None:
+        """The claim's outcome may be unknown: its number is given up, and the keeper gives back what it took."""
+        self.page.words[b.PENDING] = 0
+        self.page.words[b.SOLO] = 0
+        found = trouble(error)
+        if found is Trouble.OTHER:
+            raise error
+        if found is not Trouble.BUSY:
+            self.session.close()
+            self.patience.ride_out(lambda: self.session.rows("SELECT 1"))
+
+    # -- running -------------------------------------------------------------------------------------------------
+
+    def start(self, slot: int, claim: Claim) -> bool:
+        """Mark the start, then look whether it is still allowed; if not, give the task back."""
+        page, control = self.page, self.board.control
+        claimed_at = page.words[b.HEADER + slot * b.SLOT + b.S_CLAIMED]
+        now = page.start(slot)
+        b.fence()
+        if (
+            now - claimed_at <= START_WITHIN
+            and now <= control[b.C_DEADLINE]
+            and control[b.C_STOP] == b.Stop.NO
+            and claim.holder >> 32 == control[b.C_WORKER]
+            and not page.marks(slot) & b.Mark.TAKEN
+        ):
+            return True
+        page.take_back(slot)
+        with self.lock:
+            self.returned.append((slot, claim))
+        return False
+
+    def is_cancelled(self, slot: int) -> bool:
+        return bool(self.page.marks(slot) & b.Mark.CANCEL)
+
+    def show(self, claim: Claim, output: str) -> None:
+        """Store what a generator has yielded so far; if the database is away, later will do."""
+        try:
+            with self.lock:
+                finish.show_output(self.session, claim, output)
+        except Error:
+            self.session.close()
+
+    def keep(self, run: Run) -> None:
+        """Put an outcome on the board, from where it is stored with others; at once if it does not fit there."""
+        self.ran += 1
+        with self.lock:
+            if not self.page.done(run.slot, run.outcome):
+                self.flush()
+                if not self.page.done(run.slot, run.outcome):
+                    self.store([run])
+                    return
+            if not self.done:
+                self.done_since = time.monotonic()
+            self.done.append(run)
+
+    def flush_is_due(self) -> bool:
+        return bool(self.returned) or (
+            bool(self.done)
+            and (len(self.done) >= FLUSH_TASKS or time.monotonic() - self.done_since > FLUSH_SECONDS)
+        )
+
+    # -- storing -------------------------------------------------------------------------------------------------
+
+    def flush(self) -> None:
+        """Store what is done and give back what may not start."""
+        with self.lock:
+            done, self.done = self.done, []
+            returned, self.returned = self.returned, []
+            if done:
+                done = self.store(done)
+                if not self.done:
+                    self.page.words[b.USED] = 0
+            if returned:
+                self.patience.ride_out(lambda: finish.release(self.session, [claim for _, claim in returned]))
+                for slot, _ in returned:
+                    self.page.empty(slot)
+        for run in done:
+            self._tell(run)
+
+    def store(self, runs: list[Run]) -> list[Run]:
+        """Those of `runs` that are stored now; one that is held up by somebody's transaction stays for later."""
+        result = self.patience.ride_out(lambda: finish.finish(self.session, [(r.claim, r.outcome) for r in runs]))
+        for run in runs:
+            if run.claim in result.lost and not self.page.marks(run.slot) & b.Mark.STORED:
+                logger.warning(
+                    "Task %s (%s): its claim was lost before its result could be stored; the result is dropped.",
+                    run.claim.uuid, run.claim.task,
+                )  # fmt: skip
+        stored = [run for run in runs if run.claim not in result.held_up]
+        if result.held_up:
+            self.done += [run for run in runs if run.claim in result.held_up]
+            self.done_since = time.monotonic()
+        for run in stored:
+            self.page.empty(run.slot)
+        if not self.waiting:
+            self.page.words[b.SOLO] = 0
+        return stored
+
+    def _tell(self, run: Run) -> None:
+        """Signals, once the row says it. A run that will be tried again has not failed yet."""
+        if run.outcome.status == COMPLETED:
+            listeners.on_success(run.claim, self.options.alias)
+        elif run.claim.attempt + 1 >= (run.claim.max_attempts or self.settings.max_attempts):
+            listeners.on_failure(run.claim, self.options.alias, run.error)
+
+    # -- waiting and ending ---------------------------------------------------------------------------------------
+
+    def idle(self) -> None:
+        """Say that there is nothing to do, look once more, then wait for the keeper."""
+        self.page.words[b.IDLE] = 1
+        b.fence()
+        if self.over() or self.fetch():
+            return
+        if select.select([self.wake_fd], [], [], LOOK_AGAIN)[0]:
+            read_news(self.wake_fd, self.options.alias)
+
+    def wind_up(self) -> None:
+        """Give back what was not started, store the rest."""
+        with self.lock:
+            self.returned += self.waiting
+            self.waiting.clear()
+        try:
+            self.flush()
+        except GivenUp:
+            pass  # the keeper settles what is left on the page
+        self.session.close()
+
+    def _call_off(self) -> bool:
+        return self.board.stopping

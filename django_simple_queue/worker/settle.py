@@ -1,0 +1,129 @@
+"""What the keeper does with the board's pages: dead ones are settled, living ones helped, strays given back."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from ..backends.session import Session
+from ..queue import finish, rescue
+from ..queue.control import held_and_cancelled, stored_id
+from ..records import Claim, failure
+from ..states import FAILED
+from . import board as b
+from .news import LOST, TIMED_OUT, write_news
+from .process import how_it_died
+
+logger = logging.getLogger("django_simple_queue.tasks")
+LONG_RUN = 2_000_000_000  # ns after which what shares a batch with a task is no longer held up by it
+
+
+class Settler:
+    def __init__(self, session: Session, board: b.Board, wake_fds: Sequence[int]) -> None:
+        self.session, self.board, self.wake_fds = session, board, wake_fds
+
+    def stored(self, claim: Claim) -> Claim:
+        """The board keeps ids as UUIDs; this database's driver may want text."""
+        return claim._replace(id=stored_id(self.session, claim.uuid))
+
+    # -- dead runners --------------------------------------------------------------------------------------------
+
+    def settle_dead_pages(self) -> None:
+        """Done: finished. Running: one loss. Not started: given back. Then the page is free again."""
+        for page in self.board.dead():
+            self.settle(page)
+            page.wipe()
+
+    def settle(self, page: b.Page) -> None:
+        entries = page.entries()
+        done = [(self.stored(e.claim), e.outcome) for e in entries if e.state is b.SlotState.DONE]
+        waiting = [self.stored(e.claim) for e in entries if e.state is b.SlotState.WAITING]
+        finish.finish(self.session, [(claim, outcome) for claim, outcome in done if outcome is not None])
+        for entry in entries:
+            if entry.state is b.SlotState.RUNNING:
+                self._settle_running(page, entry)
+        finish.release(self.session, waiting)
+        if number := page.words[b.PENDING]:
+            finish.release_holder(self.session, number)  # its claim may have been committed unseen
+
+    def _settle_running(self, page: b.Page, entry: b.Entry) -> None:
+        claim = self.stored(entry.claim)
+        reason, died = page.words[b.REASON], how_it_died(page.words[b.EXIT])
+        meant = page.words[b.VICTIM] == entry.slot
+        if reason == b.Reason.TIMEOUT and meant:
+            text = f"Task timed out after {entry.timeout:g} seconds"
+            logger.error("Task %s failed: %s", claim.uuid, text)
+            finish.finish_one(self.session, claim, failure(text, kind="timeout"))
+            self._tell(TIMED_OUT, claim)
+        elif reason == b.Reason.CANCEL and meant:
+            finish.finish_one(self.session, claim, failure("Cancelled while it ran", kind="cancel"))
+        elif reason != b.Reason.NONE:
+            finish.release(self.session, [claim])  # its runner was killed, but not for its sake
+        else:
+            text = f"Worker subprocess {died} while this task ran"
+            logger.error("Task %s: %s", claim.uuid, text)
+            if rescue.lose_one(self.session, claim.id, claim.holder, text) == FAILED:
+                self._tell(LOST, claim)
+
+    def _tell(self, kind: bytes, claim: Claim) -> None:
+        """Have a living runner send the signal: no user code runs in the keeper."""
+        for page in self.board.live()[:1]:
+            write_news(self.wake_fds[page.index], kind, claim.uuid)
+
+    # -- living runners ------------------------------------------------------------------------------------------
+
+    def help_long_runs(self) -> None:
+        """While one task runs long, or the worker stops: store what its runner has done, give back what it has not begun."""
+        for page in self.board.live():
+            entries = page.entries()
+            running = [e.started_at for e in entries if e.state is b.SlotState.RUNNING]
+            if running and (self.board.stopping or b.clock() - min(running) > LONG_RUN):
+                self._store_done(page, entries)
+                self._take_waiting(page, entries)
+
+    def _store_done(self, page: b.Page, entries: list[b.Entry]) -> None:
+        done = [e for e in entries if e.state is b.SlotState.DONE and not e.marks & b.Mark.STORED]
+        for entry in done:
+            page.mark(entry.slot, b.Mark.STORED)  # first: the runner may find its own write too late
+        finish.finish(self.session, [(self.stored(e.claim), e.outcome) for e in done if e.outcome is not None])
+
+    def _take_waiting(self, page: b.Page, entries: list[b.Entry]) -> None:
+        taken = []
+        for entry in entries:
+            if entry.state is b.SlotState.WAITING and not entry.marks & b.Mark.TAKEN:
+                page.mark(entry.slot, b.Mark.TAKEN)
+                b.fence()
+                if page.slot_state(entry.slot) == b.SlotState.WAITING:
+                    taken.append(self.stored(entry.claim))
+                else:
+                    page.unmark(entry.slot, b.Mark.TAKEN)
+        finish.release(self.session, taken)
+
+    def pass_on_cancels(self, worker_id: int) -> None:
+        """Put what people asked of running tasks on the board."""
+        asked = held_and_cancelled(self.session, worker_id)
+        if not asked:
+            return
+        for page in self.board.live():
+            for entry in page.entries():
+                if (entry.claim.uuid, entry.claim.holder) in asked:
+                    page.mark(entry.slot, b.Mark.CANCEL)
+
+    # -- strays ---------------------------------------------------------------------------------------------------
+
+    def sweep(self, worker_id: int) -> None:
+        """Give back what is held in this worker's name under a number that is on no page. Rows first, then pages."""
+        held = [number for number in rescue.held_numbers(self.session) if number >> 32 == worker_id]
+        on_pages = self.board.numbers()
+        for number in held:
+            if number not in on_pages:
+                finish.release_holder(self.session, number)
+
+    def drop_all(self, worker_id: int) -> None:
+        """Declared dead: nothing claimed under the old id may start any more."""
+        for page in self.board.live():
+            for entry in page.entries():
+                if entry.claim.holder >> 32 == worker_id and entry.state is b.SlotState.WAITING:
+                    page.mark(entry.slot, b.Mark.TAKEN)
