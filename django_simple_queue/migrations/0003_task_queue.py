@@ -1,7 +1,7 @@
 from django.db import migrations, models
 
 import django_simple_queue.models
-from django_simple_queue.backends.schema import UpgradeTaskTable
+from django_simple_queue.backends.schema import UpgradeSchema
 
 
 class Migration(migrations.Migration):
@@ -10,56 +10,54 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.CreateModel(
-            name="Attempt",
-            fields=[
-                ("id", models.BigAutoField(primary_key=True, serialize=False)),
-                ("task_id", models.UUIDField(db_index=True, verbose_name="Task")),
-                ("number", models.IntegerField(verbose_name="Number")),
-                ("worker", models.CharField(blank=True, default="", max_length=128, verbose_name="Worker")),
-                ("started_at", models.DateTimeField(null=True, verbose_name="Started")),
-                ("ended_at", models.DateTimeField(verbose_name="Ended")),
-                ("kind", models.CharField(max_length=16, verbose_name="Kind")),
-                ("error", models.TextField(blank=True, default="", verbose_name="Error")),
-            ],
-            options={
-                "verbose_name": "Attempt",
-                "verbose_name_plural": "Attempts",
-            },
-        ),
-        migrations.CreateModel(
-            name="Worker",
-            fields=[
-                ("id", models.BigAutoField(primary_key=True, serialize=False)),
-                ("name", models.CharField(max_length=128, verbose_name="Name")),
-                ("host", models.CharField(max_length=255, verbose_name="Host")),
-                ("pid", models.IntegerField(verbose_name="PID")),
-                (
-                    "state",
-                    models.SmallIntegerField(
-                        choices=[(0, "Alive"), (1, "Dead")], default=0, verbose_name="State"
-                    ),
-                ),
-                ("idle", models.BooleanField(default=False, verbose_name="Idle")),
-                ("beats", models.BigIntegerField(default=0, verbose_name="Beats")),
-                ("beat_at", models.DateTimeField(verbose_name="Last beat")),
-                ("started_at", models.DateTimeField(verbose_name="Started")),
-                ("runs", models.TextField(blank=True, default="", verbose_name="Runs with")),
-            ],
-            options={
-                "verbose_name": "Worker",
-                "verbose_name_plural": "Workers",
-            },
-        ),
         # The database's side is one operation of ours: Django's would copy the table again and again.
-        UpgradeTaskTable(
+        UpgradeSchema(
             state_operations=[
+                migrations.CreateModel(
+                    name="Attempt",
+                    fields=[
+                        ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                        ("task_id", models.UUIDField(db_index=True, verbose_name="Task")),
+                        ("number", models.IntegerField(verbose_name="Number")),
+                        ("worker", models.CharField(blank=True, default="", max_length=128, verbose_name="Worker")),
+                        ("started_at", models.DateTimeField(null=True, verbose_name="Started")),
+                        ("ended_at", models.DateTimeField(verbose_name="Ended")),
+                        ("kind", models.CharField(max_length=16, verbose_name="Kind")),
+                        ("error", models.TextField(blank=True, default="", verbose_name="Error")),
+                    ],
+                    options={
+                        "verbose_name": "Attempt",
+                        "verbose_name_plural": "Attempts",
+                    },
+                ),
+                migrations.CreateModel(
+                    name="Worker",
+                    fields=[
+                        ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                        ("name", models.CharField(max_length=128, verbose_name="Name")),
+                        ("host", models.CharField(max_length=255, verbose_name="Host")),
+                        ("pid", models.IntegerField(verbose_name="PID")),
+                        (
+                            "state",
+                            models.SmallIntegerField(
+                                choices=[(0, "Alive"), (1, "Dead")], default=0, verbose_name="State"
+                            ),
+                        ),
+                        ("idle", models.BooleanField(default=False, verbose_name="Idle")),
+                        ("beats", models.BigIntegerField(default=0, verbose_name="Beats")),
+                        ("beat_at", models.DateTimeField(verbose_name="Last beat")),
+                        ("started_at", models.DateTimeField(verbose_name="Started")),
+                        ("runs", models.TextField(blank=True, default="", verbose_name="Runs with")),
+                    ],
+                    options={
+                        "verbose_name": "Worker",
+                        "verbose_name_plural": "Workers",
+                    },
+                ),
                 migrations.AddField(
                     model_name="task",
                     name="attempt",
-                    field=models.IntegerField(
-                        db_default=0, default=0, editable=False, verbose_name="Failed attempts"
-                    ),
+                    field=models.IntegerField(db_default=0, default=0, editable=False, verbose_name="Failed attempts"),
                 ),
                 migrations.AddField(
                     model_name="task",
@@ -76,16 +74,12 @@ class Migration(migrations.Migration):
                 migrations.AddField(
                     model_name="task",
                     name="finished_at",
-                    field=models.DateTimeField(
-                        blank=True, editable=False, null=True, verbose_name="Finished"
-                    ),
+                    field=models.DateTimeField(blank=True, editable=False, null=True, verbose_name="Finished"),
                 ),
                 migrations.AddField(
                     model_name="task",
                     name="holder",
-                    field=models.BigIntegerField(
-                        blank=True, editable=False, null=True, verbose_name="Holder"
-                    ),
+                    field=models.BigIntegerField(blank=True, editable=False, null=True, verbose_name="Holder"),
                 ),
                 migrations.AddField(
                     model_name="task",
@@ -134,9 +128,7 @@ class Migration(migrations.Migration):
                 migrations.AddField(
                     model_name="task",
                     name="timeout",
-                    field=models.FloatField(
-                        blank=True, help_text="Seconds", null=True, verbose_name="Timeout"
-                    ),
+                    field=models.FloatField(blank=True, help_text="Seconds", null=True, verbose_name="Timeout"),
                 ),
                 migrations.AddField(
                     model_name="task",
