@@ -30,7 +30,7 @@ class ClaimSpec:
     write: str
     index: str | None = None  # the index that serves guard, where and order together
     sort: Callable[[Row], Any] | None = None  # gives the order back where RETURNING loses it
-    solo: str | None = None  # rows for which this is true are claimed alone
+    solo: str | None = None  # rows for which this is true are claimed alone; never NULL
     params: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def bind(self, **params: Any) -> ClaimSpec:
@@ -41,7 +41,8 @@ class ClaimSpec:
         dialect = session.dialect
         return (
             f"SELECT {', '.join((self.key, *self.columns, self.solo or 'NULL'))} FROM {self.table}"
-            f" {dialect.index_hint(self.index)} WHERE {self.guard} AND {self.where} ORDER BY {self.order} {dialect.limit(rows)} {lock}"
+            f" {dialect.index_hint(self.index)} WHERE {self.guard} AND {self.where}"
+            f" ORDER BY {self.order} {dialect.limit(rows)} {lock}"
         )
 
     def update(self, session: Session, ids: Sequence[Any]) -> tuple[str, dict[str, Any]]:
@@ -49,6 +50,16 @@ class ClaimSpec:
         params = dict(self.params)
         among = session.dialect.among(self.key, ids, params)
         return f"UPDATE {self.table} SET {self.write} WHERE {among} AND {self.guard}", params
+
+    def reread(self, session: Session, ids: Sequence[Any]) -> tuple[str, dict[str, Any]]:
+        """SELECT of what a claim returns, for rows that are claimed already."""
+        params = dict(self.params)
+        among = session.dialect.among(self.key, ids, params)
+        return f"SELECT {', '.join((self.key, *self.columns))} FROM {self.table} WHERE {among}", params
+
+    def but(self, excluded: str) -> ClaimSpec:
+        """The same without the rows for which `excluded` is true."""
+        return dataclasses.replace(self, guard=f"{self.guard} AND NOT ({excluded})")
 
     def cut(self, rows: list[Row]) -> list[Row]:
         """The rows before the first solo one, or that one alone; without the solo flag."""

@@ -38,10 +38,21 @@ class CompareAndSwap(ClaimStrategy):
         look = spec.candidates(session, limit * SPREAD if self.crowded else limit)
         found = session.attempt(lambda: session.rows(look, spec.params))
         start = random.randrange(max(1, len(found) - limit + 1)) if self.crowded else 0
-        wanted = spec.cut(found[start : start + limit])
-        taken = self._swap(spec, wanted)
+        looked = found[start : start + limit]
+        wanted = spec.cut(looked)
+        # A row that has become a solo one since we looked may not come with others.
+        alone = bool(looked) and bool(looked[0][-1])
+        taken = self._swap(spec if spec.solo is None or alone else spec.but(spec.solo), wanted)
         self.crowded = len(taken) < len(wanted)
-        return taken
+        return self._as_taken(spec, [row[0] for row in taken])
+
+    def _as_taken(self, spec: ClaimSpec, keys: list[Any]) -> list[Row]:
+        """The rows as they were when they became ours: a rival may have held and changed them since we looked."""
+        if not keys:
+            return []
+        sql, params = spec.reread(self.session, keys)
+        rows = {row[0]: row for row in self.session.attempt(lambda: self.session.rows(sql, params))}
+        return [rows[key] for key in keys if key in rows]
 
     def _swap(self, spec: ClaimSpec, rows: list[Row]) -> list[Row]:
         """Those of `rows` that no rival had."""
