@@ -3,7 +3,8 @@
     class TestMyStrategy(StrategyContract, TransactionTestCase):
         strategy_class = MyStrategy
 
-The tests commit what they write and use several connections: a TestCase, whose transaction nobody else sees, will not do.
+The tests commit what they write and use several connections: a TestCase, whose transaction nobody else sees,
+will not do.
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ class ClaimTests(_Case):
 
     def claim(self, limit: int, *queues: str, session: Session | None = None, **claimer: Any) -> list[Claim]:
         worker_id = claimer.pop("worker_id", self.worker_id)
-        number = (worker_id or 0) * HOLDERS_PER_WORKER + next(self.counter)
+        number = worker_id * HOLDERS_PER_WORKER + next(self.counter)
         strategy = self.strategy(session or self.session)
         return claim(strategy, Claimer(worker_id, "contract", number, **claimer), limit, queues)
 
@@ -196,11 +197,16 @@ class WhatIsClaimed(ClaimTests):
         self.assertEqual(self.row(task).error, "of the last run")
 
     def test_a_worker_that_was_declared_dead_gets_nothing(self) -> None:
-        (task,) = self.add()
+        self.add()
         Worker._base_manager.using(self.alias).filter(pk=self.worker_id).update(state=Worker.DEAD)
         self.assertEqual(self.claim(1), [])
         self.assertEqual(self.claim(1, worker_id=self.worker_id + 1000), [])
-        self.assert_claimed(self.claim(1, worker_id=None), [task])
+
+    def test_one_task_by_its_key(self) -> None:
+        _other, task = self.add(2)
+        key = Task._meta.pk.get_db_prep_value(task.pk, self.session.connection)
+        self.assert_claimed(self.claim(5, only=key), [task])
+        self.assertEqual(self.claim(5, only=key), [])
 
 
 class WhoElseClaims(ClaimTests):

@@ -24,7 +24,7 @@ class BuiltIn(StrategyContract):
         except SkipTest:
             features = self.session.connection.features
             wrong = [name for name, wanted in self.flags.items() if getattr(features, name) is not wanted]
-            self.assertTrue(wrong, "the flags allow it, but it says that it does not fit")
+            assert wrong, "the flags allow it, but it says that it does not fit"
             raise SkipTest(f"{' and '.join(wrong)}: not {self.flags[wrong[0]]}") from None
 
 
