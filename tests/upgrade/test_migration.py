@@ -53,7 +53,7 @@ def test_goes_to_and_fro_between_all_migrations(scratch: Any) -> None:
         if expected is None:
             assert own_tables(scratch) == set()
             continue
-        assert NEW_COLUMNS <= columns(scratch) if expected else not NEW_COLUMNS & columns(scratch)
+        assert columns(scratch) >= NEW_COLUMNS if expected else not NEW_COLUMNS & columns(scratch)
         assert INDEXES.keys() <= indexes(scratch).keys() if expected else not INDEXES.keys() & indexes(scratch).keys()
         assert own_tables(scratch) == ({TABLE, f"{APP}_worker", f"{APP}_attempt"} if expected else {TABLE})
 
@@ -178,9 +178,10 @@ def test_a_database_that_this_project_does_not_know_is_upgraded_by_djangos_opera
 def test_an_interrupted_upgrade_can_be_run_again(scratch: Any, step: str, monkeypatch: pytest.MonkeyPatch) -> None:
     old = migrate(scratch, HEAD_OF_0_1)
     key = add(scratch, old, 7)
-    with monkeypatch.context() as patch, pytest.raises(InterruptedError):
+    with monkeypatch.context() as patch:
         patch.setattr(schema.TABLES[scratch.vendor], step, interrupt)
-        migrate(scratch, CURRENT)
+        with pytest.raises(InterruptedError):
+            migrate(scratch, CURRENT)
     new = migrate(scratch, CURRENT)
     assert new._base_manager.using(ALIAS).get(pk=key).seq > 0
     assert INDEXES.keys() <= indexes(scratch).keys()
@@ -189,9 +190,10 @@ def test_an_interrupted_upgrade_can_be_run_again(scratch: Any, step: str, monkey
 @pytest.mark.parametrize("step", ["drop_indexes", "drop_columns"])
 def test_an_interrupted_way_back_can_be_run_again(scratch: Any, step: str, monkeypatch: pytest.MonkeyPatch) -> None:
     migrate(scratch, CURRENT)
-    with monkeypatch.context() as patch, pytest.raises(InterruptedError):
+    with monkeypatch.context() as patch:
         patch.setattr(schema.TABLES[scratch.vendor], step, interrupt)
-        migrate(scratch, HEAD_OF_0_1)
+        with pytest.raises(InterruptedError):
+            migrate(scratch, HEAD_OF_0_1)
     migrate(scratch, HEAD_OF_0_1)
     assert not NEW_COLUMNS & columns(scratch)
     assert own_tables(scratch) == {TABLE}
