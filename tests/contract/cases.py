@@ -1,11 +1,17 @@
-"""The base of tests that commit what they write, since several connections take part."""
+"""The bases of tests that commit what they write, since several connections take part."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from django.db import connection
 from django.test import TransactionTestCase
 
+from django_simple_queue.backends import ClaimStrategy, Session, get_strategy
 from django_simple_queue.models import Attempt, Task, Worker
+from django_simple_queue.queue.finish import Result, finish
+from django_simple_queue.records import PLAIN_SUCCESS, Claim, Outcome
+from django_simple_queue.testing.contract import ClaimTests
 
 
 class DatabaseCase(TransactionTestCase):
@@ -13,6 +19,37 @@ class DatabaseCase(TransactionTestCase):
 
     def _fixture_teardown(self) -> None:
         empty_tables()
+
+
+class TransitionCase(ClaimTests, DatabaseCase):
+    """What becomes of tasks, by the strategy that this database gets."""
+
+    def setUp(self) -> None:
+        self.strategy_class = type(get_strategy(self.alias))
+        super().setUp()
+
+    def strategy(self, session: Session) -> ClaimStrategy:
+        return get_strategy(session=session)
+
+    def claimed(self, **given: Any) -> tuple[Task, Claim]:
+        """A new task, and our claim of it."""
+        (task,) = self.add(**given)
+        (found,) = self.claim(1)
+        assert found.uuid == task.pk
+        return task, found
+
+    def finish(self, *claims: Claim, outcome: Outcome = PLAIN_SUCCESS) -> Result:
+        return finish(self.session, [(found, outcome) for found in claims])
+
+    def status(self, task: Task) -> int:
+        return self.row(task).status
+
+    def values(self, task: Task) -> dict[str, Any]:
+        """Every column of the row."""
+        return Task._base_manager.using(self.alias).filter(pk=task.pk).values().get()
+
+    def attempts(self, task: Task) -> list[Attempt]:
+        return list(Attempt._base_manager.using(self.alias).filter(task_id=task.pk).order_by("id"))
 
 
 def empty_tables() -> None:
