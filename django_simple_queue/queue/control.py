@@ -13,6 +13,7 @@ from .enqueue import slot_of
 from .rescue import HOLDERS_PER_WORKER
 from .sql import ENDED, TASK
 
+CANCEL_TRIES = 10  # a caller's transaction may go on seeing what is no longer so
 UNFINISHED = f"({QUEUED}, {PROGRESS}, {SCHEDULED})"
 
 
@@ -23,7 +24,14 @@ def stored_id(session: Session, task_id: uuid.UUID) -> object:
 
 def cancel(session: Session, task_id: uuid.UUID) -> bool:
     """End a task that nobody holds; ask the holder of one that runs. True if it will not complete or was asked."""
-    return session.attempt(lambda: _cancel(session, {"id": stored_id(session, task_id), "yes": True}))
+    params = {"id": stored_id(session, task_id), "yes": True}
+    # Neither statement hits a task that is claimed or let go between the two: ask until it has ended.
+    for _ in range(CANCEL_TRIES):
+        if session.attempt(lambda: _cancel(session, params)):
+            return True
+        if not session.rows(f"SELECT 1 FROM {TASK} WHERE id = %(id)s AND status IN {UNFINISHED}", params):
+            break
+    return False
 
 
 def _cancel(session: Session, params: dict[str, object]) -> bool:
@@ -76,4 +84,6 @@ def held_and_cancelled(session: Session, worker_id: int) -> set[tuple[uuid.UUID,
     low = worker_id * HOLDERS_PER_WORKER
     sql = f"SELECT id, holder, cancel_requested FROM {TASK} WHERE holder BETWEEN %(low)s AND %(high)s"
     rows = session.attempt(lambda: session.rows(sql, {"low": low, "high": low + HOLDERS_PER_WORKER - 1}))
-    return {(key if isinstance(key, uuid.UUID) else uuid.UUID(str(key)), holder) for key, holder, asked in rows if asked}
+    return {
+        (key if isinstance(key, uuid.UUID) else uuid.UUID(str(key)), holder) for key, holder, asked in rows if asked
+    }
