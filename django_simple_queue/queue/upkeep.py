@@ -12,6 +12,7 @@ from ..states import CANCELLED, QUEUED, SCHEDULED
 from .sql import ENDED, TASK, WAITING
 
 BATCH = 500
+BATCHES = 10  # in one pass: whoever calls has other duties
 
 
 class Outlook(NamedTuple):
@@ -23,17 +24,19 @@ class Outlook(NamedTuple):
 
 def promote(strategy: ClaimStrategy) -> int:
     """SCHEDULED and due becomes QUEUED, at its old place; how many tasks."""
-    return len(strategy.take(_promote_spec(strategy.session.dialect.now()), BATCH))
+    # Two statements: with OR between the two conditions no index says where the due ones end.
+    due = f"run_after <= {strategy.session.dialect.now()}"
+    return sum(len(strategy.take(_promote_spec(which), BATCH)) for which in (due, "run_after IS NULL"))
 
 
-@lru_cache(maxsize=4)
-def _promote_spec(now: str) -> ClaimSpec:
+@lru_cache(maxsize=8)
+def _promote_spec(which: str) -> ClaimSpec:
     return ClaimSpec(
         table=TASK,
         key="id",
         columns=(),
         guard=f"status = {SCHEDULED} AND holder IS NULL",
-        where=f"(run_after IS NULL OR run_after <= {now})",
+        where=which,
         order="run_after",
         write=f"status = {QUEUED}",
         index="dsq_due",
@@ -61,7 +64,10 @@ def outlook(session: Session, queues: Sequence[str], most: int) -> Outlook:
 def due_in(session: Session) -> float | None:
     """Seconds until the next SCHEDULED task is due, 0 if one is overdue."""
     dialect = session.dialect
-    sql = f"SELECT run_after, {dialect.now()} FROM {TASK} WHERE status = {SCHEDULED} ORDER BY run_after {dialect.limit(1)}"
+    sql = (
+        f"SELECT run_after, {dialect.now()} FROM {TASK} WHERE status = {SCHEDULED} AND holder IS NULL"
+        f" ORDER BY run_after {dialect.limit(1)}"
+    )
     rows = session.attempt(lambda: session.rows(sql))
     if not rows:
         return None
@@ -72,35 +78,37 @@ def due_in(session: Session) -> float | None:
 def expire(session: Session) -> int:
     """QUEUED or SCHEDULED and past `expires` becomes CANCELLED; how many tasks."""
     now = session.dialect.now()
-    sql = (
-        f"UPDATE {TASK} SET error = 'expired', unique_slot = NULL, modified = {now}, status = {CANCELLED}, finished_at = {now}"
-        f" WHERE expires IS NOT NULL AND status IN {WAITING} AND holder IS NULL AND expires <= {now}"
-    )
-    return session.attempt(lambda: session.write(sql))
+    which = f"expires IS NOT NULL AND status IN {WAITING} AND holder IS NULL AND expires <= {now}"
+    write = f"error = 'expired', unique_slot = NULL, modified = {now}, finished_at = {now}, status = {CANCELLED}"
+    return _in_batches(session, f"UPDATE {TASK} SET {write} WHERE {which} AND {{}}", which)
 
 
 def tidy(session: Session) -> int:
     """An end that a person set: finished_at is set and its slot freed. Rows that 0.1.x ended keep their own time."""
     now = session.dialect.now()
-    sql = (
-        f"UPDATE {TASK} SET unique_slot = NULL, finished_at = CASE WHEN seq = 0 THEN modified ELSE {now} END"
-        f" WHERE finished_at IS NULL AND status IN {ENDED} AND holder IS NULL AND {{}}"
-    )
-    return _in_batches(session, sql, f"SELECT id FROM {TASK} WHERE finished_at IS NULL AND status IN {ENDED} AND holder IS NULL")
+    which = f"finished_at IS NULL AND status IN {ENDED} AND holder IS NULL"
+    write = f"unique_slot = NULL, finished_at = CASE WHEN seq = 0 THEN modified ELSE {now} END"
+    return _in_batches(session, f"UPDATE {TASK} SET {write} WHERE {which} AND {{}}", which)
 
 
 def prune(session: Session, older_than: float) -> int:
     """Delete ended tasks that finished more than `older_than` seconds ago; how many in this pass."""
-    past = f"finished_at <= {session.dialect.after('%(ago)s')}"
-    which = f"status IN {ENDED} AND holder IS NULL AND {past}"
-    return _in_batches(session, f"DELETE FROM {TASK} WHERE {which} AND {{}}", f"SELECT id FROM {TASK} WHERE {which}", ago=-older_than)
+    which = f"status IN {ENDED} AND holder IS NULL AND finished_at <= {session.dialect.after('%(ago)s')}"
+    return _in_batches(session, f"DELETE FROM {TASK} WHERE {which} AND {{}}", which, ago=-older_than)
 
 
-def _in_batches(session: Session, statement: str, candidates: str, **params: object) -> int:
-    """One batch of a change that may concern many rows, written by primary key; `{}` in it takes the keys."""
-    rows = session.attempt(lambda: session.rows(f"{candidates} {session.dialect.limit(BATCH)}", params))
-    if not rows:
-        return 0
-    bound = dict(params)
-    among = session.dialect.among("id", [row[0] for row in rows], bound)
-    return session.attempt(lambda: session.write(statement.format(among), bound))
+def _in_batches(session: Session, statement: str, which: str, **params: object) -> int:
+    """A change of the rows `which`, up to BATCHES of them, written by primary key; `{}` in it takes the keys."""
+    look = f"SELECT id FROM {TASK} WHERE {which} {session.dialect.limit(BATCH)}"
+    changed = 0
+    for _ in range(BATCHES):
+        rows = session.attempt(lambda: session.rows(look, params))
+        if not rows:
+            break
+        bound = dict(params)
+        among = session.dialect.among("id", [row[0] for row in rows], bound)
+        sql = statement.format(among)
+        changed += session.attempt(lambda sql=sql, bound=bound: session.write(sql, bound))  # type: ignore[misc]
+        if len(rows) < BATCH:
+            break
+    return changed
