@@ -9,8 +9,6 @@ from .backends import get_strategy
 from .conf import get_settings
 from .queue import rescue, workers
 
-NO_WORKER = 0  # claims made outside any worker, which no row stands for
-
 
 def detect_orphaned_tasks() -> None:
     """Deprecated: take back what is held by workers that were declared dead or whose row is gone.
@@ -27,5 +25,5 @@ def detect_orphaned_tasks() -> None:
     # In this order: whoever holds something was registered before, so it is among the living unless it is not alive.
     holding = {number // rescue.HOLDERS_PER_WORKER for number in rescue.held_numbers(strategy.session)}
     living = {worker.id for worker in workers.alive(strategy.session, get_settings().lease_seconds)}
-    for worker_id in sorted(holding - living - {NO_WORKER}):
+    for worker_id in sorted(holding - living):
         rescue.rescue_worker(strategy, worker_id, "The worker that ran this task is dead.")
