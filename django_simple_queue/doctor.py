@@ -91,7 +91,7 @@ def _findings(patient: Patient) -> Iterator[Finding]:
 
 
 def _migrations(patient: Patient) -> Iterator[Finding]:
-    for model in (Task, Worker, Attempt):
+    for model in (Task, Worker, Attempt) if patient.columns else (Task,):
         table = model._meta.db_table
         there = patient.columns if model is Task else patient.health.columns(table)
         missing = sorted({str(field.column) for field in model._meta.fields} - there)

@@ -196,6 +196,9 @@ def judge_sqlite(values: Mapping[str, Any]) -> Iterator[Finding]:
 class MySQLHealth(Health):
     index_needed = UNSAFE  # claims name it, and fail without
 
+    def driver(self) -> str:
+        return super().driver().replace("MySQLdb", "mysqlclient")  # as it is installed
+
     @property
     def vendor(self) -> str:
         return "mariadb" if self.connection.mysql_is_mariadb else "mysql"

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import shutil
 import textwrap
-from argparse import ArgumentParser
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, DjangoHelpFormatter
 from django.db import connections
 
 from django_simple_queue.api import queue_alias
@@ -24,12 +24,16 @@ PRODUCTS = {"postgresql": "PostgreSQL", "mysql": "MySQL", "mariadb": "MariaDB", 
 INDENT = 10
 
 
+class HelpFormatter(DjangoHelpFormatter, RawDescriptionHelpFormatter):
+    """Keeps the lines of the epilog."""
+
+
 class Command(BaseCommand):
     help = "Say how tasks are claimed on each database, why, and what about it is not as it should be."
     requires_system_checks = ["django_simple_queue"]
 
     def create_parser(self, *args: Any, **kwargs: Any) -> Any:
-        return super().create_parser(*args, epilog=EPILOG, **kwargs)
+        return super().create_parser(*args, epilog=EPILOG, formatter_class=HelpFormatter, **kwargs)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--json", action="store_true", help="for programs")
