@@ -14,6 +14,7 @@ from django.conf import settings
 from django.utils import timezone
 
 Params = dict[str, Any]
+CHANNEL = "django_simple_queue"  # on which PostgreSQL tells idle workers of new tasks
 
 
 class Dialect:
@@ -63,6 +64,10 @@ class Dialect:
         """Locking clause for reading a row that an ignored insert ran into."""
         return ""
 
+    def wake(self, workers: str, idle: str) -> str | None:
+        """SQL that tells idle workers of a new task, if the table `workers` has a row with `idle`. None: they look."""
+        return None
+
     def own_settings(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """The settings of a connection of our own, from those of the alias."""
         own = copy.deepcopy(dict(given))
@@ -86,6 +91,10 @@ class PostgreSQLDialect(Dialect):
     def among(self, column: str, ids: Sequence[Any], params: Params) -> str:
         params["ids"] = list(ids)
         return f"{column} = ANY(%(ids)s)"
+
+    def wake(self, workers: str, idle: str) -> str | None:
+        # Only then: NOTIFY takes a lock on the whole server at commit.
+        return f"SELECT pg_notify('{CHANNEL}', '') FROM {workers} WHERE {idle} LIMIT 1"
 
     def own_settings(self, given: Mapping[str, Any]) -> dict[str, Any]:
         own = super().own_settings(given)

@@ -8,11 +8,11 @@ from typing import Any
 
 from django.db import Error
 
+from .dialects import CHANNEL
 from .session import Session
 
 QUICK, SLOW = 0.02, 0.25  # seconds between looks: soon after work, and once it has been quiet
 QUICK_FOR = 30.0  # seconds after work
-CHANNEL = "django_simple_queue"
 
 
 class Waiter:
@@ -73,7 +73,58 @@ class SQLiteWaiter(Waiter):
                 return
 
 
-WAITERS = {"sqlite": SQLiteWaiter}
+class PostgreSQLWaiter(Waiter):
+    """LISTEN: an enqueue notifies, if a worker says that it is idle. A fallback look catches rows that the ORM or 0.1.x
+    code wrote, and works alone where LISTEN does not (PgBouncer in transaction mode)."""
+
+    wants_idle = True
+    FALLBACK = 0.5
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self.raw: Any = None  # the driver's connection that listens
+        self.told = False
+
+    def look_is_due(self, quiet_for: float, interval: float | None) -> bool:
+        self.pause = interval or self.FALLBACK
+        self._collect()
+        return self.told or time.monotonic() >= self.next_look
+
+    def looked(self, due_in: float | None) -> None:
+        self.told = False
+        super().looked(due_in)
+
+    def wait(self, seconds: float, wake_fd: int) -> None:
+        self._collect()  # one that came while another statement ran does not make the socket readable again
+        left = max(0.0, min(seconds, self.next_look - time.monotonic()))
+        if self.told or left == 0.0:
+            return
+        ready, _, _ = select.select([self.raw.fileno(), wake_fd], [], [], left)
+        if self.raw.fileno() in ready:
+            self._collect()
+
+    def _collect(self) -> None:
+        """Take the notifications that have come; listen first if this is a new connection."""
+        self.session.connection.ensure_connection()
+        raw = self.session.connection.connection
+        if raw is not self.raw:
+            self.session.write(f"LISTEN {CHANNEL}")
+            self.raw, self.told = raw, True
+            if hasattr(raw, "add_notify_handler"):  # psycopg 3 hands over what comes during other statements
+                raw.add_notify_handler(lambda notification: setattr(self, "told", True))
+            return
+        if hasattr(raw, "pgconn"):
+            raw.pgconn.consume_input()
+            while raw.pgconn.notifies():
+                self.told = True
+        else:
+            raw.poll()
+            if raw.notifies:
+                raw.notifies.clear()
+                self.told = True
+
+
+WAITERS = {"sqlite": SQLiteWaiter, "postgresql": PostgreSQLWaiter}
 
 
 def waiter_for(session: Session) -> Waiter:

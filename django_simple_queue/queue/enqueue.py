@@ -13,10 +13,10 @@ from django.db.models.expressions import RawSQL
 from django.utils import timezone
 
 from ..backends.session import Session
-from ..models import Task
+from ..models import Task, Worker
 from ..states import QUEUED, SCHEDULED
 from ..validation import NewTask
-from .sql import ENDED, TASK
+from .sql import ENDED, TASK, WORKER
 
 BULK = 500  # rows an INSERT
 
@@ -31,8 +31,17 @@ def enqueue(session: Session, new: NewTask) -> uuid.UUID:
     task = _task(session, new)
     if new.unique_key is None:
         task.save(force_insert=True, using=session.alias)
-        return task.id
-    return _enqueue_unique(session, task)
+        key = task.id
+    else:
+        key = _enqueue_unique(session, task)
+    wake(session)
+    return key
+
+
+def wake(session: Session) -> None:
+    """Have idle workers told, at the commit, that there is something to do."""
+    if sql := session.dialect.wake(WORKER, f"idle AND state = {Worker.ALIVE}"):
+        session.rows(sql)
 
 
 def enqueue_many(session: Session, news: Sequence[NewTask]) -> list[uuid.UUID]:
@@ -41,7 +50,9 @@ def enqueue_many(session: Session, news: Sequence[NewTask]) -> list[uuid.UUID]:
         tasks = [_task(session, new) for new in news]
         plain = [task for task in tasks if task.unique_slot is None]
         Task._base_manager.using(session.alias).bulk_create(plain, batch_size=BULK)
-        return [task.id if task.unique_slot is None else _enqueue_unique(session, task) for task in tasks]
+        keys = [task.id if task.unique_slot is None else _enqueue_unique(session, task) for task in tasks]
+        wake(session)
+    return keys
 
 
 def _task(session: Session, new: NewTask) -> Task:

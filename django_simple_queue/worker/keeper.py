@@ -128,7 +128,9 @@ class Keeper:
         if self.board.stopping:
             return
         idle = [page for page in self.board.live() if page.words[b.IDLE]]
-        if idle and self.waiter.look_is_due(time.monotonic() - self.worked_at, self.options.poll_interval):
+        quiet_for = time.monotonic() - self.worked_at
+        due = bool(idle) and self.waiter.look_is_due(quiet_for, self.options.poll_interval)
+        if due or (idle and self.waiter.wants_idle and not self.idle_said):
             self._look(idle)
 
     def _beat(self) -> None:

@@ -140,7 +140,8 @@ class Runner:
         """Ask for the right to run a task with a loss, of which a worker runs one at a time."""
         self.page.words[b.SOLO] = 1
         b.fence()
-        if any(page.words[b.SOLO] for page in self.board.live() if page is not self.page):
+        # A dead runner's page counts until it is settled.
+        if any(page.words[b.SOLO] for page in self.board.pages if page is not self.page):
             self.page.words[b.SOLO] = 0
             return False
         return True
