@@ -1,4 +1,4 @@
-"""What projects call. Rows are written in the caller's transaction: visible after its commit, gone with its rollback."""
+"""What projects call. Rows are written in the caller's transaction: seen after its commit, gone with its rollback."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from .queue.enqueue import enqueue, enqueue_many
 from .validation import CHECKS, new_task
 
 __all__ = [
+    "TaskNotAllowedError",
     "acancel_task",
     "acreate_task",
     "acreate_tasks",
     "aretry_task",
-    "TaskNotAllowedError",
     "cancel_task",
     "create_task",
     "create_tasks",

@@ -47,7 +47,7 @@ def name_of(target: object) -> str:
     found = getattr(importlib.import_module(module), name, None) if module and name and module != "__main__" else None
     if found is not target:
         raise ValueError(
-            f"task {target!r} cannot be found again by name: pass a function defined at the top of an importable module."
+            f"task {target!r} cannot be found again by name: pass a function at the top of an importable module."
         )
     return check_name(f"{module}.{name}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from functools import lru_cache
@@ -48,7 +49,7 @@ def get_settings() -> Settings:
         given["allowed_tasks"] = frozenset(allowed)
     if (timeout := given.get("task_timeout")) is not None and timeout <= 0:
         given["task_timeout"] = None
-    if hasattr(keep := given.get("keep_finished"), "total_seconds"):
+    if isinstance(keep := given.get("keep_finished"), datetime.timedelta):
         given["keep_finished"] = keep.total_seconds()
     return Settings(**given)
 

@@ -6,7 +6,7 @@ import json
 import threading
 import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Collection
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -15,10 +15,9 @@ from django.utils.translation import gettext_lazy as _
 
 from . import states
 
-# What a person's save() of a row that exists never writes: it belongs to whoever holds the task.
-NEVER_SAVED = frozenset(
-    {"id", "created", "holder", "attempt", "losses", "worker", "started_at", "finished_at", "cancel_requested", "unique_slot"}
-)
+HOLDERS_OWN = ("holder", "attempt", "losses", "worker", "started_at", "finished_at", "cancel_requested", "unique_slot")
+# What a person's save() of a row that exists never writes.
+NEVER_SAVED = frozenset(("id", "created", *HOLDERS_OWN))
 _last_seq = 0
 _seq_lock = threading.Lock()
 
@@ -87,10 +86,22 @@ class Task(models.Model):
         verbose_name = _("Task")
         verbose_name_plural = _("Tasks")
 
-    _as_read: dict[str, Any] = {}  # noqa: RUF012  (replaced on each instance, never changed)
+    _as_read: dict[str, Any] = {}
 
     def __str__(self) -> str:
         return str(self.id)
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Insert the task; or write what was changed on this instance since it was read, and nothing a holder owns."""
+        if self._state.adding or kwargs.get("force_insert"):
+            super().save(*args, **kwargs)
+        else:
+            names = self._changed()
+            if (wanted := kwargs.pop("update_fields", None)) is not None:
+                names &= set(wanted) | {"seq"}
+            if names:
+                super().save(*args, **kwargs, update_fields=[*names, "modified"])
+        self._remember()
 
     @property
     def priority(self) -> int:
@@ -118,25 +129,13 @@ class Task(models.Model):
         }
 
     @classmethod
-    def from_db(cls, db: str | None, field_names: Iterable[str], values: Any, **more: Any) -> Task:
+    def from_db(cls, db: str | None, field_names: Collection[str], values: Any, **more: Any) -> Task:
         task = super().from_db(db, field_names, values, **more)
         task._remember()
         return task
 
     def refresh_from_db(self, *args: Any, **kwargs: Any) -> None:
         super().refresh_from_db(*args, **kwargs)
-        self._remember()
-
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        """Insert the task; or write what was changed on this instance since it was read, and nothing a holder owns."""
-        if self._state.adding or kwargs.get("force_insert"):
-            super().save(*args, **kwargs)
-        else:
-            names = self._changed()
-            if (wanted := kwargs.pop("update_fields", None)) is not None:
-                names &= set(wanted) | {"seq"}
-            if names:
-                super().save(*args, **kwargs, update_fields=[*names, "modified"])
         self._remember()
 
     def _changed(self) -> set[str]:

@@ -11,5 +11,7 @@ FAILED: Final = 3
 CANCELLED: Final = 4
 SCHEDULED: Final = 5
 
+LOWEST_RANK: Final = -32768  # what a small integer can be
+
 ENDS: Final = (COMPLETED, FAILED, CANCELLED)
 UNFINISHED: Final = (QUEUED, PROGRESS, SCHEDULED)

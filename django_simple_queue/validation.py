@@ -31,7 +31,8 @@ class NewTask(NamedTuple):
 def new_task(task: object, args: object, given: Mapping[str, Any]) -> NewTask:
     """Check the arguments of create_task. Raises TypeError, ValueError or TaskNotAllowedError."""
     name = check_allowed(name_of(task))
-    return NewTask(name, arguments(args), **{key: CHECKS[key](key, value) for key, value in given.items()})
+    checked: dict[str, Any] = {key: CHECKS[key](key, value) for key, value in given.items()}
+    return NewTask(name, arguments(args), **checked)
 
 
 def arguments(args: object) -> str:

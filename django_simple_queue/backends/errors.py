@@ -69,7 +69,8 @@ def _by_text(error: BaseException) -> Trouble:
     if "no such table" in text or "no such column" in text:
         return Trouble.NO_TABLE
     if isinstance(error, InterfaceError) or any(
-        word in text for word in ("connect", "server closed", "closed unexpectedly", "unable to open", "disk", "readonly")
+        word in text
+        for word in ("connect", "server closed", "closed unexpectedly", "unable to open", "disk", "readonly")
     ):
         return Trouble.DOWN
     return Trouble.OTHER

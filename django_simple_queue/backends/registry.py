@@ -67,7 +67,7 @@ def _imported(path: str) -> type[ClaimStrategy]:
         found = import_string(path)
     except ImportError as error:
         raise StrategyError(
-            f"There is no claim strategy {path!r} ({error}). There are {', '.join(names())}, and dotted paths of classes."
+            f"There is no claim strategy {path!r} ({error}). There are {', '.join(names())}, or a class's dotted path."
         ) from None
     if not (isinstance(found, type) and issubclass(found, ClaimStrategy)):
         raise StrategyError(f"{path!r} is no subclass of django_simple_queue.backends.ClaimStrategy.")

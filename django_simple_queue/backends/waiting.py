@@ -59,7 +59,7 @@ class SQLiteWaiter(Waiter):
             (version,) = self.session.rows("PRAGMA data_version")[0]
         except Error:  # 'database is locked' in rollback-journal mode: somebody writes
             return True
-        changed = version != self.version
+        changed = bool(version != self.version)
         self.version = version
         return changed
 

@@ -7,12 +7,12 @@ from functools import lru_cache
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from ..backends.base import ClaimSpec, ClaimStrategy
+from ..backends.base import ClaimSpec, ClaimStrategy, Row
 from ..backends.session import Session
 from ..models import Worker
 from ..records import Claim
-from ..states import PROGRESS, QUEUED, SCHEDULED
-from .sql import TASK, WORKER, let_go, unless_cancelled
+from ..states import LOWEST_RANK, PROGRESS, QUEUED, SCHEDULED
+from .sql import STILL_HELD, TASK, WORKER, let_go, unless_cancelled
 
 HAS_LOSS = "losses > 0 AND finished_at IS NULL"
 GUARD = f"status = {QUEUED} AND holder IS NULL"
@@ -39,7 +39,7 @@ def claim(strategy: ClaimStrategy, claimer: Claimer, limit: int, queues: Sequenc
     for queue in queues or (None,):
         while len(claims) < limit:
             innocents_only = claimer.innocents_only or bool(claims)
-            rows = strategy.take(_spec(strategy, claimer, queue, innocents_only), limit - len(claims))
+            rows: list[Row] = strategy.take(_spec(strategy, claimer, queue, innocents_only), limit - len(claims))
             taken = [Claim._make((*row[:AHEAD], claimer.holder)) for row in rows if not row[AHEAD]]
             if len(taken) < len(rows):
                 _set_aside(strategy.session, claimer.holder, [row[0] for row in rows if row[AHEAD]])
@@ -61,7 +61,7 @@ def _set_aside(session: Session, holder: int, ids: Sequence[Any]) -> None:
     target = unless_cancelled(str(SCHEDULED))
     sql = (
         f"UPDATE {TASK} SET started_at = NULL, worker = NULL, {let_go(session.dialect, target, ran=False)}"
-        f" WHERE {among} AND holder = %(holder)s"
+        f" WHERE {among} AND {STILL_HELD}"
     )
     session.attempt(lambda: session.write(sql, params))
 
@@ -89,8 +89,7 @@ def _cached_spec(rank: str, now: str, any_queue: bool, innocents_only: bool, one
         f"(expires IS NULL OR expires > {now})",
         f"(SELECT w.state FROM {WORKER} w WHERE w.id = %(worker_id)s) = {Worker.ALIVE}",
     ]
-    if not any_queue:
-        where.append("queue = %(queue)s")
+    where.append(f"{rank} >= {LOWEST_RANK}" if any_queue else "queue = %(queue)s")
     if one:
         where.append("id = %(only)s")
     if innocents_only:
@@ -122,4 +121,3 @@ def _cached_spec(rank: str, now: str, any_queue: bool, innocents_only: bool, one
         sort=itemgetter(RANK, SEQ),
         solo=HAS_LOSS,
     )
-

@@ -6,6 +6,7 @@ import uuid
 
 from django.db import IntegrityError
 
+from ..backends.base import only_where
 from ..backends.session import Session
 from ..models import Task, next_seq
 from ..states import CANCELLED, PROGRESS, QUEUED, SCHEDULED
@@ -15,6 +16,7 @@ from .sql import ENDED, TASK
 
 CANCEL_TRIES = 10  # a caller's transaction may go on seeing what is no longer so
 UNFINISHED = f"({QUEUED}, {PROGRESS}, {SCHEDULED})"
+CANCELLABLE = f"({QUEUED}, {PROGRESS}, {SCHEDULED}, {CANCELLED})"  # of what is held
 
 
 def stored_id(session: Session, task_id: uuid.UUID) -> object:
@@ -38,7 +40,7 @@ def _cancel(session: Session, params: dict[str, object]) -> bool:
     now = session.dialect.now()
     ended = session.write(
         f"UPDATE {TASK} SET unique_slot = NULL, modified = {now}, finished_at = {now}, status = {CANCELLED}"
-        f" WHERE id = %(id)s AND holder IS NULL AND status IN {UNFINISHED}",
+        f" WHERE id = %(id)s AND {only_where(f'holder IS NULL AND status IN {UNFINISHED}')}",
         params,
     )
     if ended:
@@ -47,7 +49,7 @@ def _cancel(session: Session, params: dict[str, object]) -> bool:
     asked = session.write(
         f"UPDATE {TASK} SET cancel_requested = %(yes)s,"
         f" status = CASE WHEN status IN {UNFINISHED} THEN {PROGRESS} ELSE status END"
-        f" WHERE id = %(id)s AND holder IS NOT NULL AND status IN ({QUEUED}, {PROGRESS}, {SCHEDULED}, {CANCELLED})",
+        f" WHERE id = %(id)s AND {only_where(f'holder IS NOT NULL AND status IN {CANCELLABLE}')}",
         params,
     )
     return asked == 1
@@ -66,7 +68,7 @@ def retry(session: Session, task_id: uuid.UUID) -> bool:
         f" output = NULL, error = NULL, log = NULL, finished_at = NULL, modified = {session.dialect.now()},"
         f" status = {QUEUED}"
         # A row that a 0.1.x worker left in progress may be restarted by whoever knows that it does not run.
-        f" WHERE id = %(id)s AND holder IS NULL AND (status IN {ENDED} OR status = {PROGRESS})"
+        f" WHERE id = %(id)s AND {only_where(f'holder IS NULL AND (status IN {ENDED} OR status = {PROGRESS})')}"
     )
 
     def write() -> bool:

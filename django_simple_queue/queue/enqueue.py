@@ -15,14 +15,14 @@ from django.utils import timezone
 from ..backends.session import Session
 from ..models import Task, Worker
 from ..states import QUEUED, SCHEDULED
-from ..validation import NewTask
+from ..validation import Moment, NewTask
 from .sql import ENDED, TASK, WORKER
 
 BULK = 500  # rows an INSERT
 
 
 def slot_of(unique_key: str) -> str:
-    """What stands in unique_slot: MySQL compares text without case and trailing blanks, a digest it compares exactly."""
+    """What stands in unique_slot: a digest, since MySQL compares text without case and trailing blanks."""
     return hashlib.sha256(unique_key.encode()).hexdigest()
 
 
@@ -56,13 +56,10 @@ def enqueue_many(session: Session, news: Sequence[NewTask]) -> list[uuid.UUID]:
 
 
 def _task(session: Session, new: NewTask) -> Task:
-    ahead = new.run_after is not None and (
-        new.run_after > timezone.now() if isinstance(new.run_after, datetime.datetime) else new.run_after.total_seconds() > 0
-    )
     return Task(
         task=new.task,
         args=new.args,
-        status=SCHEDULED if ahead else QUEUED,
+        status=SCHEDULED if _is_ahead(new.run_after) else QUEUED,
         queue=new.queue,
         rank=-new.priority,
         run_after=_stored(session, new.run_after),
@@ -74,7 +71,13 @@ def _task(session: Session, new: NewTask) -> Task:
     )
 
 
-def _stored(session: Session, when: datetime.datetime | datetime.timedelta | None) -> Any:
+def _is_ahead(when: Moment) -> bool:
+    if isinstance(when, datetime.timedelta):
+        return when > datetime.timedelta(0)
+    return when is not None and when > timezone.now()
+
+
+def _stored(session: Session, when: Moment) -> Any:
     """A time to store; one that counts from now is worked out by the database's clock."""
     if isinstance(when, datetime.timedelta):
         return RawSQL(session.dialect.after("%s"), (when.total_seconds(),))

@@ -14,7 +14,7 @@ from ..backoff import retry_delay
 from ..conf import get_settings
 from ..records import PLAIN_SUCCESS, Claim, Outcome
 from ..states import COMPLETED, FAILED, PROGRESS, QUEUED, SCHEDULED
-from .sql import TASK, keep_attempt, let_go, unless_cancelled
+from .sql import STILL_HELD, TASK, keep_attempt, let_go, unless_cancelled
 
 Done = tuple[Claim, Outcome]
 TEXTS = ("output", "error", "log")
@@ -62,8 +62,7 @@ def _finish_batch(session: Session, batch: list[Done]) -> list[Claim]:
     among = session.dialect.among("id", [claim.id for claim, _ in batch], params)
     given = ", ".join(f"{column} = {_texts(batch, column, params)}" for column in TEXTS)
     sql = (
-        f"UPDATE {TASK} SET {given}, {let_go(session.dialect, str(COMPLETED), ran=True)}"
-        f" WHERE {among} AND holder = %(holder)s"
+        f"UPDATE {TASK} SET {given}, {let_go(session.dialect, str(COMPLETED), ran=True)} WHERE {among} AND {STILL_HELD}"
     )
     if session.attempt(lambda: session.write(sql, params)) == len(batch):
         return []
@@ -89,9 +88,8 @@ def _not_finished(session: Session, claims: list[Claim]) -> list[Claim]:
     """Of a batch that came back short: those whose row says that it was not this run that ended it."""
     params: dict[str, object] = {}
     among = session.dialect.among("id", [claim.id for claim in claims], params)
-    rows = session.attempt(
-        lambda: session.rows(f"SELECT id FROM {TASK} WHERE {among} AND holder IS NULL AND finished_at IS NOT NULL", params)
-    )
+    sql = f"SELECT id FROM {TASK} WHERE {among} AND holder IS NULL AND finished_at IS NOT NULL"
+    rows = session.attempt(lambda: session.rows(sql, params))
     ended = {row[0] for row in rows}
     return [claim for claim in claims if claim.id not in ended]
 
@@ -121,7 +119,7 @@ def _finish_one(session: Session, claim: Claim, outcome: Outcome) -> bool:
         if again:
             given += f", run_after = CASE WHEN status = {PROGRESS} THEN {dialect.after('%(wait)s')} ELSE run_after END"
             params["wait"] = round(retry_delay(failed, settings.retry_backoff), 3)
-    sql = f"UPDATE {TASK} SET {given}, {let_go(dialect, target, ran=True)} WHERE id = %(id)s AND holder = %(holder)s"
+    sql = f"UPDATE {TASK} SET {given}, {let_go(dialect, target, ran=True)} WHERE id = %(id)s AND {STILL_HELD}"
     with session.transaction():
         if claim.slotted and dialect.lock_timeout:
             # A caller's open transaction that met the unique key must not hold up a runner for long.
@@ -142,7 +140,7 @@ def release(session: Session, claims: Sequence[Claim]) -> None:
         params: dict[str, object] = {"holder": holder}
         among = session.dialect.among("id", ids, params)
         target = unless_cancelled(str(QUEUED))
-        sql = f"UPDATE {TASK} SET {let_go(session.dialect, target, ran=False)} WHERE {among} AND holder = %(holder)s"
+        sql = f"UPDATE {TASK} SET {let_go(session.dialect, target, ran=False)} WHERE {among} AND {STILL_HELD}"
         session.attempt(lambda sql=sql, params=params: session.write(sql, params))  # type: ignore[misc]
 
 
@@ -155,5 +153,5 @@ def release_holder(session: Session, holder: int) -> int:
 
 def show_output(session: Session, claim: Claim, output: str) -> None:
     """Show what a running generator has yielded so far."""
-    sql = f"UPDATE {TASK} SET output = %(output)s WHERE id = %(id)s AND holder = %(holder)s"
+    sql = f"UPDATE {TASK} SET output = %(output)s WHERE id = %(id)s AND {STILL_HELD}"
     session.attempt(lambda: session.write(sql, {"output": output, "id": claim.id, "holder": claim.holder}))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..backends.base import only_where
 from ..backends.dialects import Dialect
 from ..models import Attempt, Task, Worker
 from ..states import CANCELLED, COMPLETED, ENDS, FAILED, PROGRESS, QUEUED, SCHEDULED
@@ -12,6 +13,7 @@ ATTEMPT = Attempt._meta.db_table
 
 ENDED = f"({COMPLETED}, {FAILED}, {CANCELLED})"
 WAITING = f"({QUEUED}, {SCHEDULED})"
+STILL_HELD = only_where("holder = %(holder)s")  # beside the primary key
 assert ENDS == (COMPLETED, FAILED, CANCELLED)
 
 

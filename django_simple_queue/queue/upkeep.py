@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from ..backends.base import ClaimSpec, ClaimStrategy
+from ..backends.base import ClaimSpec, ClaimStrategy, only_where
 from ..backends.session import Session
-from ..states import CANCELLED, QUEUED, SCHEDULED
+from ..states import CANCELLED, LOWEST_RANK, QUEUED, SCHEDULED
 from .sql import ENDED, TASK, WAITING
 
 BATCH = 500
@@ -25,19 +25,20 @@ class Outlook(NamedTuple):
 def promote(strategy: ClaimStrategy) -> int:
     """SCHEDULED and due becomes QUEUED, at its old place; how many tasks."""
     # Two statements: with OR between the two conditions no index says where the due ones end.
-    due = f"run_after <= {strategy.session.dialect.now()}"
-    return sum(len(strategy.take(_promote_spec(which), BATCH)) for which in (due, "run_after IS NULL"))
+    due = f"run_after <= {strategy.session.dialect.now()}", "run_after"
+    timeless = "run_after IS NULL", "status"
+    return sum(len(strategy.take(_promote_spec(*which), BATCH)) for which in (due, timeless))
 
 
 @lru_cache(maxsize=8)
-def _promote_spec(which: str) -> ClaimSpec:
+def _promote_spec(which: str, order: str) -> ClaimSpec:
     return ClaimSpec(
         table=TASK,
         key="id",
         columns=(),
         guard=f"status = {SCHEDULED} AND holder IS NULL",
         where=which,
-        order="run_after",
+        order=order,
         write=f"status = {QUEUED}",
         index="dsq_due",
     )
@@ -48,10 +49,10 @@ def outlook(session: Session, queues: Sequence[str], most: int) -> Outlook:
     dialect = session.dialect
     runnable = 0
     for queue in queues or (None,):
-        which = "" if queue is None else "queue = %(queue)s AND "
+        which = f"{dialect.quote('rank')} >= {LOWEST_RANK}" if queue is None else "queue = %(queue)s"
         sql = (
             f"SELECT 1 FROM {TASK} {dialect.index_hint('dsq_claim_any' if queue is None else 'dsq_claim_queue')}"
-            f" WHERE {which} status = {QUEUED} AND holder IS NULL"
+            f" WHERE {which} AND status = {QUEUED} AND holder IS NULL"
             f" AND (run_after IS NULL OR run_after <= {dialect.now()})"
             f" AND (expires IS NULL OR expires > {dialect.now()}) {dialect.limit(most)}"
         )
@@ -80,7 +81,7 @@ def expire(session: Session) -> int:
     now = session.dialect.now()
     which = f"expires IS NOT NULL AND status IN {WAITING} AND holder IS NULL AND expires <= {now}"
     write = f"error = 'expired', unique_slot = NULL, modified = {now}, finished_at = {now}, status = {CANCELLED}"
-    return _in_batches(session, f"UPDATE {TASK} SET {write} WHERE {which} AND {{}}", which)
+    return _in_batches(session, f"UPDATE {TASK} SET {write}", which)
 
 
 def tidy(session: Session) -> int:
@@ -88,17 +89,17 @@ def tidy(session: Session) -> int:
     now = session.dialect.now()
     which = f"finished_at IS NULL AND status IN {ENDED} AND holder IS NULL"
     write = f"unique_slot = NULL, finished_at = CASE WHEN seq = 0 THEN modified ELSE {now} END"
-    return _in_batches(session, f"UPDATE {TASK} SET {write} WHERE {which} AND {{}}", which)
+    return _in_batches(session, f"UPDATE {TASK} SET {write}", which)
 
 
 def prune(session: Session, older_than: float) -> int:
     """Delete ended tasks that finished more than `older_than` seconds ago; how many in this pass."""
     which = f"status IN {ENDED} AND holder IS NULL AND finished_at <= {session.dialect.after('%(ago)s')}"
-    return _in_batches(session, f"DELETE FROM {TASK} WHERE {which} AND {{}}", which, ago=-older_than)
+    return _in_batches(session, f"DELETE FROM {TASK}", which, ago=-older_than)
 
 
 def _in_batches(session: Session, statement: str, which: str, **params: object) -> int:
-    """A change of the rows `which`, up to BATCHES of them, written by primary key; `{}` in it takes the keys."""
+    """A change of the rows `which`, up to BATCHES of them, written by primary key."""
     look = f"SELECT id FROM {TASK} WHERE {which} {session.dialect.limit(BATCH)}"
     changed = 0
     for _ in range(BATCHES):
@@ -107,7 +108,7 @@ def _in_batches(session: Session, statement: str, which: str, **params: object) 
             break
         bound = dict(params)
         among = session.dialect.among("id", [row[0] for row in rows], bound)
-        sql = statement.format(among)
+        sql = f"{statement} WHERE {among} AND {only_where(which)}"
         changed += session.attempt(lambda sql=sql, bound=bound: session.write(sql, bound))  # type: ignore[misc]
         if len(rows) < BATCH:
             break

@@ -10,7 +10,6 @@ def execute_task(task_id: uuid.UUID | str, log_fd: int | None = None) -> None:
     """Deprecated name of 0.1.x: run one task in this process."""
     from ..testing import run_task
 
-    warnings.warn(
-        "worker.execute_task() is deprecated: use django_simple_queue.testing.run_task()", DeprecationWarning, stacklevel=2
-    )
+    message = "worker.execute_task() is deprecated: use django_simple_queue.testing.run_task()"
+    warnings.warn(message, DeprecationWarning, stacklevel=2)
     run_task(task_id)

@@ -76,18 +76,16 @@ class Stop(IntEnum):
 
 
 # words of a runner's page
-STATE, PID, RUNNER, PENDING, COUNT, COUNT_OF, IDLE, SOLO, EXIT, REASON, VICTIM, USED, CLAIMED, RSS = range(14)
+STATE, PID, RUNNER, PENDING, COUNT, COUNT_OF, IDLE, SOLO, EXIT, REASON, VICTIM, USED, CLAIMED = range(13)
 HEADER = 16
 # words of a slot
-S_STATE, S_HOLDER, S_ID_HIGH, S_ID_LOW, S_CLAIMED, S_STARTED, S_TIMEOUT, S_MARKS, S_TEXT, S_ATTEMPT, S_MOST, S_SLOTTED = (
-    range(12)
-)
-SLOT = 12
+S_STATE, S_HOLDER, S_ID_HIGH, S_ID_LOW, S_CLAIMED, S_STARTED, S_TIMEOUT, S_MARKS, S_TEXT = range(9)
+SLOT = 12  # and, only read together with the others: failed attempts, most attempts, whether it has a unique slot
 _FIELDS = struct.Struct(f"={SLOT - 1}Q")  # all but the state, which is written last
 PAGE_WORDS = HEADER + SLOTS * SLOT
 PAGE_BYTES = PAGE_WORDS * 8 + TEXT
 # words of the control page
-C_WORKER, C_DEADLINE, C_STOP, C_TICK, C_KEEPER, C_EXIT, C_READY = range(7)
+C_WORKER, C_DEADLINE, C_STOP, C_TICK = range(4)
 
 
 class Entry(NamedTuple):
@@ -104,7 +102,7 @@ class Entry(NamedTuple):
 
 
 class Page:
-    """One runner's page. Its runner writes it; the supervisor writes STATE, PID, EXIT, REASON; the keeper writes marks."""
+    """One runner's page: its runner writes it, the supervisor STATE, PID, EXIT and REASON, the keeper marks."""
 
     def __init__(self, memory: memoryview, index: int) -> None:
         self.index = index
@@ -225,7 +223,7 @@ class Page:
         words = self.words
         for slot in range(SLOTS):
             words[HEADER + slot * SLOT] = SlotState.EMPTY
-        for word in (PENDING, IDLE, SOLO, EXIT, REASON, VICTIM, USED, CLAIMED, PID, RSS):
+        for word in (PENDING, IDLE, SOLO, EXIT, REASON, VICTIM, USED, CLAIMED, PID):
             words[word] = 0
         words[STATE] = PageState.FREE
 

@@ -69,7 +69,7 @@ class Handler(logging.Handler):
 def install(echo: bool = False) -> Callable[[], None]:
     """Put the streams and the handler in place; what is returned takes them away again."""
     streams = sys.stdout, sys.stderr
-    sys.stdout, sys.stderr = (Stream(stream, echo) for stream in streams)  # type: ignore[assignment]
+    sys.stdout, sys.stderr = (Stream(stream, echo) for stream in streams)
     handler = Handler()
     handler.setFormatter(logging.Formatter(FORMAT))
     logging.root.addHandler(handler)

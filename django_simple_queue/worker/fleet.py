@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 from collections.abc import Sequence
@@ -46,7 +47,5 @@ class Fleet:
 
     def _relay(self, number: int, frame: object) -> None:
         for pid in list(self.pids):
-            try:
+            with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, number)
-            except ProcessLookupError:
-                pass

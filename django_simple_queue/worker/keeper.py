@@ -1,4 +1,4 @@
-"""The keeper: the worker's one waiting connection. It beats, watches, rescues, promotes and wakes; it runs no user code."""
+"""The keeper: the worker's one waiting connection. It beats, watches, rescues, promotes and wakes; no user code."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ..exceptions import StrategyError
 from ..queue import upkeep, workers
 from ..queue.sql import TASK
 from . import board as b
-from .news import WAKE, write_news
+from .news import WAKE, drain, write_news
 from .options import Options
 from .patience import GivenUp, Patience
 from .settle import Settler
@@ -88,10 +88,11 @@ class Keeper:
 
     def _say_hello(self) -> None:
         if self.options.verbosity >= 1:
-            queues = ", ".join(self.options.queues) or "all queues"
+            options, strategy = self.options, self.strategy
+            queues = ", ".join(options.queues) or "all queues"
             print(
-                f"Worker {self.options.name}: database {self.options.alias!r}, {queues},"
-                f" {self.options.processes} x {self.options.threads}; strategy {self.strategy.name}: {self.strategy.why}.",
+                f"Worker {options.name}: database {options.alias!r}, {queues}, {options.processes} x {options.threads};"
+                f" strategy {strategy.name}: {strategy.why}.",
                 flush=True,
             )
 
@@ -194,10 +195,7 @@ class Keeper:
             self.waiter.wait(left, self.poke_fd)
         else:
             select.select([self.poke_fd], [], [], min(TICK, left))
-        try:
-            os.read(self.poke_fd, 4096)
-        except BlockingIOError:
-            pass
+        drain(self.poke_fd)
 
     def _tick(self) -> None:
         self.board.control[b.C_TICK] = b.clock()

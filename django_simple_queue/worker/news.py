@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import uuid
 
@@ -15,10 +16,20 @@ NOBODY = b"0" * 32
 
 def write_news(fd: int, kind: bytes, task: uuid.UUID | None = None) -> None:
     """Never blocks: a runner whose pipe is full has wake-ups enough."""
-    try:
+    with contextlib.suppress(BlockingIOError):
         os.write(fd, kind + (task.hex.encode() if task else NOBODY))
-    except BlockingIOError:
-        pass
+
+
+def ring(fd: int) -> None:
+    """Wake whoever waits on a pipe whose content says nothing."""
+    with contextlib.suppress(BlockingIOError):
+        os.write(fd, b"!")
+
+
+def drain(fd: int) -> None:
+    """Forget all rings."""
+    with contextlib.suppress(BlockingIOError):
+        os.read(fd, 65536)
 
 
 def read_news(fd: int, alias: str) -> None:

@@ -59,7 +59,8 @@ class Patience:
         if self.down_since is None and tries > 0:
             self.down_since = time.monotonic()
             text = " ".join(str(error).split())[:300]
-            logger.warning("Database %r: %s (%s). Waiting for it; nothing is lost.", self.session.alias, text, found.value)
+            message = "Database %r: %s (%s). Waiting for it; nothing is lost."
+            logger.warning(message, self.session.alias, text, found.value)
 
     def _sleep(self, seconds: float) -> None:
         end = time.monotonic() + seconds

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -14,7 +15,7 @@ RELAYED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1)
 
 
 def spawn(work: Callable[[], int], name: str) -> int:
-    """Fork a child that does `work` and exits with what it returns; its PID. Nothing of the parent's exit runs in it."""
+    """Fork a child that does `work` and exits with what it returns; its PID. No exit handler runs in it."""
     parent = os.getpid()
     sys.stdout.flush()
     sys.stderr.flush()
@@ -37,10 +38,8 @@ def spawn(work: Callable[[], int], name: str) -> int:
         sys.excepthook(*sys.exc_info())
     finally:
         for stream in (sys.stdout, sys.stderr):
-            try:
+            with contextlib.suppress(OSError, ValueError):
                 stream.flush()
-            except (OSError, ValueError):
-                pass
         os._exit(code)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import select
 import threading
@@ -204,8 +205,7 @@ class Runner:
 
     def flush_is_due(self) -> bool:
         return bool(self.returned) or (
-            bool(self.done)
-            and (len(self.done) >= FLUSH_TASKS or time.monotonic() - self.done_since > FLUSH_SECONDS)
+            bool(self.done) and (len(self.done) >= FLUSH_TASKS or time.monotonic() - self.done_since > FLUSH_SECONDS)
         )
 
     # -- storing -------------------------------------------------------------------------------------------------
@@ -268,10 +268,8 @@ class Runner:
         with self.lock:
             self.returned += self.waiting
             self.waiting.clear()
-        try:
+        with contextlib.suppress(GivenUp):  # the keeper settles what is left on the page
             self.flush()
-        except GivenUp:
-            pass  # the keeper settles what is left on the page
         self.session.close()
 
     def _call_off(self) -> bool:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Sequence
-from typing import Any
 
 from ..backends.session import Session
 from ..queue import finish, rescue
@@ -75,7 +73,7 @@ class Settler:
     # -- living runners ------------------------------------------------------------------------------------------
 
     def help_long_runs(self) -> None:
-        """While one task runs long, or the worker stops: store what its runner has done, give back what it has not begun."""
+        """Where a task runs long, or the worker stops: store what is done beside it, give back what has not begun."""
         for page in self.board.live():
             entries = page.entries()
             running = [e.started_at for e in entries if e.state is b.SlotState.RUNNING]

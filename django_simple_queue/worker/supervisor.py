@@ -16,7 +16,7 @@ from ..conf import get_settings
 from . import board as b
 from .keeper import IMPOSSIBLE, Keeper
 from .kill import Killer
-from .news import WAKE, write_news
+from .news import WAKE, drain, ring, write_news
 from .options import Options
 from .process import how_it_died, spawn
 from .runner import Runner
@@ -111,10 +111,7 @@ class Supervisor:
 
     def _wait(self) -> None:
         select.select([self.bell_r], [], [], LOOK_EVERY)
-        try:
-            os.read(self.bell_r, 4096)
-        except BlockingIOError:
-            pass
+        drain(self.bell_r)
 
     def _reap(self) -> None:
         while True:
@@ -138,7 +135,7 @@ class Supervisor:
         early = not page.words[b.CLAIMED]
         if page.in_use():
             page.words[b.STATE] = b.PageState.DEAD
-            self._poke()
+            ring(self.poke_w)
         else:
             page.wipe()
         if status and page.words[b.REASON] == b.Reason.NONE:
@@ -160,12 +157,6 @@ class Supervisor:
             time.sleep(min(2.0, 0.05 * 2 ** min(self.keeper_failures, 6)))
             self._start_keeper()
 
-    def _poke(self) -> None:
-        try:
-            os.write(self.poke_w, b"!")
-        except BlockingIOError:
-            pass
-
     # -- stopping ------------------------------------------------------------------------------------------------
 
     def _obey(self) -> None:
@@ -177,13 +168,12 @@ class Supervisor:
             self._stop(self.options.shutdown_timeout)  # the keeper ends a burst
         if self.stop_at is None:
             return
-        if self.runners and time.monotonic() > self.stop_at:
-            if self.killer.end_all():
-                self.code = self.code or CUT_OFF
+        if self.runners and time.monotonic() > self.stop_at and self.killer.end_all():
+            self.code = self.code or CUT_OFF
         if not self.runners and self.board.control[b.C_STOP] != b.Stop.RUNNERS_GONE:
             self.board.control[b.C_STOP] = b.Stop.RUNNERS_GONE
             self.keeper_until = time.monotonic() + LAST_WORDS
-            self._poke()
+            ring(self.poke_w)
         if not self.runners and self.keeper_pid and time.monotonic() > self.keeper_until:
             os.kill(self.keeper_pid, signal.SIGKILL)  # the database is away: another worker will rescue
 
@@ -193,7 +183,7 @@ class Supervisor:
             self.board.control[b.C_STOP] = b.Stop.SOON
         for _, write in self.wakes:
             write_news(write, WAKE)
-        self._poke()
+        ring(self.poke_w)
 
     def _watch(self) -> None:
         if self.keeper_pid and self.killer.keeper_hangs():

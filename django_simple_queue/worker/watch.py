@@ -6,7 +6,6 @@ import logging
 
 from ..backends.base import ClaimStrategy
 from ..queue import rescue, workers
-from . import board as b
 
 logger = logging.getLogger("django_simple_queue")
 
