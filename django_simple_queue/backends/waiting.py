@@ -109,19 +109,19 @@ class PostgreSQLWaiter(Waiter):
         raw = self.session.connection.connection
         if raw is not self.raw:
             self.session.write(f"LISTEN {CHANNEL}")
-            self.raw, self.told = raw, True
+            self.raw, self.told = raw, True  # what came before is not told
             if hasattr(raw, "add_notify_handler"):  # psycopg 3 hands over what comes during other statements
                 raw.add_notify_handler(lambda notification: setattr(self, "told", True))
             return
-        if hasattr(raw, "pgconn"):
-            raw.pgconn.consume_input()
-            while raw.pgconn.notifies():
-                self.told = True
-        else:
-            raw.poll()
-            if raw.notifies:
+        with self.session.connection.wrap_database_errors:
+            if hasattr(raw, "pgconn"):
+                raw.pgconn.consume_input()
+                while raw.pgconn.notifies():
+                    self.told = True
+            else:
+                raw.poll()
+                self.told = self.told or bool(raw.notifies)
                 raw.notifies.clear()
-                self.told = True
 
 
 WAITERS = {"sqlite": SQLiteWaiter, "postgresql": PostgreSQLWaiter}

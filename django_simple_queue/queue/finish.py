@@ -6,13 +6,13 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from django.db import Error
+from django.db import DataError, Error
 
 from ..backends.errors import Trouble, trouble
 from ..backends.session import Session
 from ..backoff import retry_delay
 from ..conf import get_settings
-from ..records import PLAIN_SUCCESS, Claim, Outcome
+from ..records import PLAIN_SUCCESS, Claim, Outcome, failure
 from ..states import COMPLETED, FAILED, PROGRESS, QUEUED, SCHEDULED
 from .sql import STILL_HELD, TASK, keep_attempt, let_go, unless_cancelled
 
@@ -39,12 +39,15 @@ def finish(session: Session, done: Sequence[Done]) -> Result:
         else:
             texts[claim.holder].append((claim, outcome))
     lost: list[Claim] = []
-    for batch in plain.values():
-        lost += _finish_batch(session, batch)
-    for batch in texts.values():
-        for start in range(0, len(batch), WITH_TEXTS):
-            lost += _finish_batch(session, batch[start : start + WITH_TEXTS])
     held_up: list[Claim] = []
+    batches = [*plain.values()]
+    for batch in texts.values():
+        batches += [batch[start : start + WITH_TEXTS] for start in range(0, len(batch), WITH_TEXTS)]
+    for batch in batches:
+        try:
+            lost += _finish_batch(session, batch)
+        except DataError:
+            single += batch  # one of the texts is not to the database's liking
     for claim, outcome in single:
         try:
             if not finish_one(session, claim, outcome):
@@ -101,7 +104,12 @@ def finish_one(session: Session, claim: Claim, outcome: Outcome) -> bool:
     """
     if claim.slotted and session.dialect.lock_timeout:
         return _finish_one(session, claim, outcome)
-    return session.attempt(lambda: _finish_one(session, claim, outcome))
+    try:
+        return session.attempt(lambda: _finish_one(session, claim, outcome))
+    except DataError as error:
+        text = f"The task ran ({outcome.error or 'it succeeded'!s:.500}), but its result could not be stored: {error}"
+        refused = failure(text.encode("ascii", "backslashreplace").decode())
+        return session.attempt(lambda: _finish_one(session, claim, refused))
 
 
 def _finish_one(session: Session, claim: Claim, outcome: Outcome) -> bool:

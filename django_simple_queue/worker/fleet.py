@@ -8,7 +8,7 @@ import signal
 from collections.abc import Sequence
 
 from .options import Options
-from .process import spawn
+from .process import STOP_NOW, STOP_SOON, spawn
 from .supervisor import Supervisor
 
 
@@ -23,6 +23,7 @@ class Fleet:
     def __init__(self, options: Sequence[Options]) -> None:
         self.options = options
         self.pids: set[int] = set()
+        self.signals = 0
 
     def run(self) -> int:
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -37,7 +38,7 @@ class Fleet:
                 code = os.waitstatus_to_exitcode(status)
                 worst = worst or abs(code)
                 if code:
-                    self._relay(signal.SIGTERM, None)  # half a worker is none: stop, and let the service manager see it
+                    self._tell(STOP_SOON)  # half a worker is none: stop, and let the service manager see it
         return worst
 
     @staticmethod
@@ -46,6 +47,10 @@ class Fleet:
         return Supervisor(options).run()
 
     def _relay(self, number: int, frame: object) -> None:
+        self.signals += 1
+        self._tell(STOP_SOON if self.signals == 1 else STOP_NOW)
+
+    def _tell(self, number: int) -> None:
         for pid in list(self.pids):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, number)

@@ -50,7 +50,7 @@ class Keeper:
             while self.board.control[b.C_STOP] != b.Stop.RUNNERS_GONE:
                 self._tick()
                 self.patience.ride_out(self._round)
-                self._wait()
+                self.patience.ride_out(self._wait)
             self.patience.ride_out(self._leave)
         except GivenUp:
             pass

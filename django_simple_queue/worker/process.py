@@ -11,7 +11,8 @@ from collections.abc import Callable
 
 PR_SET_PDEATHSIG = 1
 # The supervisor decides what a signal to the whole group means.
-RELAYED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1)
+STOP_SOON, STOP_NOW = signal.SIGUSR1, signal.SIGUSR2  # from a fleet to its supervisors
+RELAYED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, STOP_SOON, STOP_NOW)
 
 
 def spawn(work: Callable[[], int], name: str) -> int:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import select
 import threading
 import time
 from collections import deque
+from functools import cached_property
 from typing import NamedTuple
 
 from django.db import Error
 
-from ..backends import OwnSession, get_strategy
+from ..backends import ClaimStrategy, OwnSession, get_strategy
 from ..backends.errors import Trouble, trouble
 from ..conf import get_settings
 from ..queue import finish
@@ -50,6 +52,7 @@ class Runner:
     def __init__(self, options: Options, board: b.Board, page: b.Page, wake_fd: int) -> None:
         self.options, self.board, self.page, self.wake_fd = options, board, page, wake_fd
         self.settings = get_settings()
+        self.pid = os.getpid()
         self.session = OwnSession(options.alias)
         self.lock = threading.RLock()  # of the session, the done list and the page's text
         self.patience = Patience(self.session, self._call_off)
@@ -66,14 +69,16 @@ class Runner:
         """Work until told to stop or due to be replaced; the process's exit code."""
         capture.install(echo=self.options.verbosity >= 2)
         try:
-            self.strategy = self.patience.ride_out(
-                lambda: get_strategy(session=self.session, wanted=self.options.strategy)
-            )
             self.work()
         except GivenUp:
             pass
         self.wind_up()
         return 0
+
+    @cached_property
+    def strategy(self) -> ClaimStrategy:
+        """Chosen at the first claim: the keeper has then found that there is one, or has said why not."""
+        return self.patience.ride_out(lambda: get_strategy(session=self.session, wanted=self.options.strategy))
 
     def work(self) -> None:
         executor = Executor(self.show, self.options.alias)
@@ -92,6 +97,8 @@ class Runner:
             return
         began = time.perf_counter()
         outcome = executor.run(claim, lambda: self.is_cancelled(slot))
+        if os.getpid() != self.pid:
+            os._exit(0)  # the task forked and its child came back: there must be one runner
         self.pace.took(time.perf_counter() - began)
         self.keep(Run(slot, claim, outcome, executor.error))
 
