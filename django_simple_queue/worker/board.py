@@ -184,6 +184,14 @@ class Page:
     def mark(self, slot: int, mark: Mark) -> None:
         self.words[HEADER + slot * SLOT + S_MARKS] |= mark
 
+    def cancel(self, slot: int, grace: int) -> None:
+        """Tell a running task that it is cancelled; unless it ends within `grace` ns, its runner is killed."""
+        at = HEADER + slot * SLOT
+        if not self.words[at + S_MARKS] & Mark.CANCEL:
+            left = (clock() + grace - self.words[at + S_STARTED]) // 1_000_000
+            self.words[at + S_TIMEOUT] = min(left, self.words[at + S_TIMEOUT] or left)
+            self.words[at + S_MARKS] |= Mark.CANCEL
+
     def unmark(self, slot: int, mark: Mark) -> None:
         self.words[HEADER + slot * SLOT + S_MARKS] &= ~int(mark)
 
@@ -192,13 +200,8 @@ class Page:
 
     def entries(self) -> list[Entry]:
         """The slots in use, in the order in which their tasks were claimed."""
-        words = self.words
-        found = []
-        for slot in range(SLOTS):
-            at = HEADER + slot * SLOT
-            if words[at] != SlotState.EMPTY:
-                found.append(self._entry(slot, at))
-        return found
+        states = self.words[HEADER : HEADER + SLOTS * SLOT : SLOT].tolist()
+        return [self._entry(slot, HEADER + slot * SLOT) for slot, state in enumerate(states) if state]
 
     def _entry(self, slot: int, at: int) -> Entry:
         state, holder, high, low, claimed, started, timeout, marks, text, attempt, most, slotted = self.words[

@@ -37,20 +37,20 @@ class Killer:
         return b.clock() - self.board.control[b.C_TICK] > self.lease / 3 * 1e9
 
     def end_overdue(self) -> None:
-        """Kill runners whose task is past its timeout, or which have been suspended for a lease."""
+        """Kill runners with a task past its timeout or cancelled a grace ago, or suspended for a lease."""
         for pid, page in list(self.runners.items()):
             if (since := self.stopped_since.get(pid)) is not None:
                 if time.monotonic() - since > self.lease:
                     self._kill(pid, page, b.Reason.STOPPED)
-                continue
-            for entry in self._overdue(page):
-                if self._halt(pid):
-                    if entry in self._overdue(page):
-                        page.words[b.VICTIM] = entry.slot
-                        self._kill(pid, page, b.Reason.TIMEOUT)
-                    else:
-                        os.kill(pid, signal.SIGCONT)
-                break
+            elif found := self._overdue(page):
+                if not self._halt(pid):
+                    continue
+                if found == self._overdue(page):
+                    slot, reason = found
+                    page.words[b.VICTIM] = slot
+                    self._kill(pid, page, reason)
+                else:
+                    os.kill(pid, signal.SIGCONT)
 
     def end_all(self) -> bool:
         """The shutdown timeout is over. True if a task was cut off."""
@@ -61,15 +61,15 @@ class Killer:
                 self._kill(pid, page, b.Reason.SHUTDOWN)
         return cut
 
-    def _overdue(self, page: b.Page) -> list[b.Entry]:
-        if not any(page.words[b.HEADER : b.HEADER + b.SLOTS * b.SLOT : b.SLOT]):
-            return []
+    def _overdue(self, page: b.Page) -> tuple[int, b.Reason] | None:
+        """The slot of a task that has to end, and why."""
         now = b.clock()
-        return [
-            entry
-            for entry in page.entries()
-            if entry.state is b.SlotState.RUNNING and entry.timeout and now - entry.started_at > entry.timeout * 1e9
-        ]
+        for entry in page.entries():
+            if entry.state is not b.SlotState.RUNNING:
+                continue
+            if entry.timeout and now - entry.started_at > entry.timeout * 1e9:
+                return entry.slot, b.Reason.CANCEL if entry.marks & b.Mark.CANCEL else b.Reason.TIMEOUT
+        return None
 
     def _halt(self, pid: int) -> bool:
         """Stop a runner and wait until it is: what the board says then is what is. False: it has ended."""

@@ -15,6 +15,7 @@ from .news import LOST, TIMED_OUT, write_news
 from .process import how_it_died
 
 logger = logging.getLogger("django_simple_queue.tasks")
+CANCEL_GRACE = 10_000_000_000  # ns that a running task gets to end by itself once it is cancelled
 LONG_RUN = 2_000_000_000  # ns after which what shares a batch with a task is no longer held up by it
 
 
@@ -106,8 +107,8 @@ class Settler:
             return
         for page in self.board.live():
             for entry in page.entries():
-                if (entry.claim.uuid, entry.claim.holder) in asked:
-                    page.mark(entry.slot, b.Mark.CANCEL)
+                if (entry.claim.uuid, entry.claim.holder) in asked and entry.state is b.SlotState.RUNNING:
+                    page.cancel(entry.slot, CANCEL_GRACE)
 
     # -- strays ---------------------------------------------------------------------------------------------------
 

@@ -136,15 +136,15 @@ class Supervisor:
         page = self.runners.pop(pid)
         self.killer.forget(pid)
         page.words[b.EXIT] = status
-        early = not page.words[b.CLAIMED]
+        early, meant = not page.words[b.CLAIMED], page.words[b.REASON] != b.Reason.NONE
         if page.in_use():
             page.words[b.STATE] = b.PageState.DEAD
             ring(self.poke_w)
         else:
             page.wipe()
-        if status and page.words[b.REASON] == b.Reason.NONE:
+        if status and not meant:
             logger.warning("A runner (PID %d) %s.", pid, how_it_died(status))
-        self.failures = self.failures + 1 if early and status else 0
+        self.failures = self.failures + 1 if early and status and not meant else 0
         backoff = min(LONGEST_BACKOFF, 0.25 * 2**self.failures) if self.failures else 0.0
         self.respawn_at.append(time.monotonic() + backoff)
 
@@ -153,7 +153,7 @@ class Supervisor:
         code = os.waitstatus_to_exitcode(status)
         if code == IMPOSSIBLE:
             self.code = IMPOSSIBLE
-            self._stop(0.0)
+            self._stop(1.0)
         elif self.board.control[b.C_STOP] != b.Stop.RUNNERS_GONE:
             self.keeper_failures += 1
             if code:
