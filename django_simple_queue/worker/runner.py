@@ -68,10 +68,8 @@ class Runner:
     def run(self) -> int:
         """Work until told to stop or due to be replaced; the process's exit code."""
         capture.install(echo=self.options.verbosity >= 2)
-        try:
+        with contextlib.suppress(GivenUp):
             self.work()
-        except GivenUp:
-            pass
         self.wind_up()
         return 0
 
