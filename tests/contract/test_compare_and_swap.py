@@ -36,13 +36,13 @@ class TestBetweenLookAndSwap(ClaimTests, DatabaseCase):
         a, b, c = self.add(3)
         self.happens = lambda: self.change([b], status=Task.PROGRESS, holder=7)
         self.assert_claimed(self.claim(3), [a, c])
-        self.assertEqual(self.row(b).holder, 7)
+        assert self.row(b).holder == 7
 
     def test_what_changed_is_returned_as_it_is_now(self) -> None:
         (task,) = self.add()
         self.happens = lambda: self.change([task], attempt=2, args='{"a": 2}')
         (found,) = self.claim(1)
-        self.assertEqual((found.attempt, found.args), (2, '{"a": 2}'))
+        assert (found.attempt, found.args) == (2, '{"a": 2}')
 
     def test_a_loss_meanwhile_takes_the_task_out_of_the_batch(self) -> None:
         a, b, c = self.add(3)
@@ -55,8 +55,8 @@ class TestBetweenLookAndSwap(ClaimTests, DatabaseCase):
         tasks = self.add(12)
         strategy = Interrupted(self.session, lambda: self.change(tasks[:2], status=Task.PROGRESS, holder=7))
         self.strategy = lambda session: strategy  # type: ignore[method-assign]
-        self.assertEqual(self.claim(2), [])
-        self.assertTrue(strategy.crowded)
-        self.assertEqual(len(self.claim(2)), 2)
-        self.assertFalse(strategy.crowded)
-        self.assertEqual(len(self.claim_all(2)), 8)
+        assert self.claim(2) == []
+        assert strategy.crowded
+        assert len(self.claim(2)) == 2
+        assert not strategy.crowded
+        assert len(self.claim_all(2)) == 8
