@@ -49,12 +49,15 @@ def outlook(session: Session, queues: Sequence[str], most: int) -> Outlook:
     dialect = session.dialect
     runnable = 0
     for queue in queues or (None,):
-        which = f"{dialect.quote('rank')} >= {LOWEST_RANK}" if queue is None else "queue = %(queue)s"
+        rank = dialect.quote("rank")
+        which = f"{rank} >= {LOWEST_RANK}" if queue is None else "queue = %(queue)s"
         sql = (
             f"SELECT 1 FROM {TASK} {dialect.index_hint('dsq_claim_any' if queue is None else 'dsq_claim_queue')}"
             f" WHERE {which} AND status = {QUEUED} AND holder IS NULL"
             f" AND (run_after IS NULL OR run_after <= {dialect.now()})"
-            f" AND (expires IS NULL OR expires > {dialect.now()}) {dialect.limit(most)}"
+            f" AND (expires IS NULL OR expires > {dialect.now()})"
+            # In claim order: else a database may think that the first rows of the table will do.
+            f" ORDER BY {rank}, seq {dialect.limit(most)}"
         )
         runnable += len(session.attempt(lambda sql=sql, queue=queue: session.rows(sql, {"queue": queue})))  # type: ignore[misc]
         if runnable >= most:
@@ -81,7 +84,7 @@ def expire(session: Session) -> int:
     now = session.dialect.now()
     which = f"expires IS NOT NULL AND status IN {WAITING} AND holder IS NULL AND expires <= {now}"
     write = f"error = 'expired', unique_slot = NULL, modified = {now}, finished_at = {now}, status = {CANCELLED}"
-    return _in_batches(session, f"UPDATE {TASK} SET {write}", which)
+    return _in_batches(session, f"UPDATE {TASK} SET {write}", which, "dsq_expires", order="expires")
 
 
 def tidy(session: Session) -> int:
@@ -89,18 +92,26 @@ def tidy(session: Session) -> int:
     now = session.dialect.now()
     which = f"finished_at IS NULL AND status IN {ENDED} AND holder IS NULL"
     write = f"unique_slot = NULL, finished_at = CASE WHEN seq = 0 THEN modified ELSE {now} END"
-    return _in_batches(session, f"UPDATE {TASK} SET {write}", which)
+    return _in_batches(session, f"UPDATE {TASK} SET {write}", which, "dsq_untidy", order="status")
 
 
 def prune(session: Session, older_than: float) -> int:
     """Delete ended tasks that finished more than `older_than` seconds ago; how many in this pass."""
     which = f"status IN {ENDED} AND holder IS NULL AND finished_at <= {session.dialect.after('%(ago)s')}"
-    return _in_batches(session, f"DELETE FROM {TASK}", which, ago=-older_than)
+    return _in_batches(session, f"DELETE FROM {TASK}", which, "dsq_untidy", ago=-older_than)
 
 
-def _in_batches(session: Session, statement: str, which: str, **params: object) -> int:
-    """A change of the rows `which`, up to BATCHES of them, written by primary key."""
-    look = f"SELECT id FROM {TASK} WHERE {which} {session.dialect.limit(BATCH)}"
+def _in_batches(
+    session: Session, statement: str, which: str, index: str, *, order: str | None = None, **params: object
+) -> int:
+    """A change of the rows `which`, up to BATCHES of them, written by primary key.
+
+    They are found by `index`. Where it cannot be named, asking for its order leads to it: a database that expects many
+    rows would read the whole table instead.
+    """
+    hint = session.dialect.index_hint(index)
+    by = f"ORDER BY {order}" if order and not hint else ""
+    look = f"SELECT id FROM {TASK} {hint} WHERE {which} {by} {session.dialect.limit(BATCH)}"
     changed = 0
     for _ in range(BATCHES):
         rows = session.attempt(lambda: session.rows(look, params))
