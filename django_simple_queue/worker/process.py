@@ -7,9 +7,11 @@ import ctypes
 import os
 import signal
 import sys
+import threading
+import time
 from collections.abc import Callable
 
-PR_SET_PDEATHSIG = 1
+PR_SET_PDEATHSIG, PR_SET_NAME = 1, 15
 # The supervisor decides what a signal to the whole group means.
 STOP_SOON, STOP_NOW = signal.SIGUSR1, signal.SIGUSR2  # from a fleet to its supervisors
 RELAYED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, STOP_SOON, STOP_NOW)
@@ -33,7 +35,7 @@ def spawn(work: Callable[[], int], name: str) -> int:
             # A handler that does nothing, not SIG_IGN: what a task execs must get the default back.
             signal.signal(number, _nothing)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, RELAYED)
-        _die_with(parent)
+        _die_with(parent, name)
         code = work()
     except BaseException:  # nothing above may see it: this is a fork of the command
         sys.excepthook(*sys.exc_info())
@@ -48,12 +50,22 @@ def _nothing(number: int, frame: object) -> None:
     pass
 
 
-def _die_with(parent: int) -> None:
-    """Be killed when the parent dies, however it dies, also while user code runs."""
+def _die_with(parent: int, name: str) -> None:
+    """End when the parent does, however it does, also while user code runs."""
     if sys.platform.startswith("linux"):
-        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        libc = ctypes.CDLL(None, use_errno=True)
+        libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        libc.prctl(PR_SET_NAME, f"dsq {name}".encode()[:15])  # what `ps -o comm` and `top` show
+    else:
+        threading.Thread(target=_watch, args=(parent,), daemon=True).start()
     if os.getppid() != parent:
         os._exit(1)
+
+
+def _watch(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)
 
 
 def rss_mb() -> float:
