@@ -222,7 +222,7 @@ class WhoElseClaims(ClaimTests):
             with mine.transaction():
                 held = self.claim(3, session=mine)
                 rival = pool.submit(self.claim, 3, session=other)
-                ended = bool(futures.wait([rival], timeout=0.3 if self.rivals_wait else 5).done)
+                ended = bool(futures.wait([rival], timeout=5 if self.rivals_wait is False else 0.3).done)
                 if self.rivals_wait is not None:
                     self.assertEqual(ended, not self.rivals_wait)
             taken = rival.result(timeout=20)

@@ -79,8 +79,8 @@ class Stop(IntEnum):
 STATE, PID, RUNNER, PENDING, COUNT, COUNT_OF, IDLE, SOLO, EXIT, REASON, VICTIM, USED, CLAIMED = range(13)
 HEADER = 16
 # words of a slot
-S_STATE, S_HOLDER, S_ID_HIGH, S_ID_LOW, S_CLAIMED, S_STARTED, S_TIMEOUT, S_MARKS, S_TEXT = range(9)
-SLOT = 12  # and, only read together with the others: failed attempts, most attempts, whether it has a unique slot
+S_STATE, S_HOLDER, S_ID_HIGH, S_ID_LOW, S_CLAIMED, S_STARTED, S_TIMEOUT, S_MARKS, S_TEXT, S_OVERDUE = range(10)
+SLOT = 13  # and, only read together with the others: failed attempts, most attempts, whether it has a unique slot
 _FIELDS = struct.Struct(f"={SLOT - 1}Q")  # all but the state, which is written last
 PAGE_WORDS = HEADER + SLOTS * SLOT
 PAGE_BYTES = PAGE_WORDS * 8 + TEXT
@@ -102,7 +102,7 @@ class Entry(NamedTuple):
 
 
 class Page:
-    """One runner's page: its runner writes it, the supervisor STATE, PID, EXIT and REASON, the keeper marks."""
+    """One runner's page: the runner writes it, but the supervisor STATE, PID, EXIT, REASON and OVERDUE, the keeper marks."""
 
     def __init__(self, memory: memoryview, index: int) -> None:
         self.index = index
@@ -132,7 +132,7 @@ class Page:
             timeout = claim.timeout or default_timeout or 0
             words[at + 1 : at + SLOT] = memoryview(
                 _FIELDS.pack(
-                    claim.holder, key >> 64, key & LOW, now, 0, int(timeout * 1000), 0, 0,
+                    claim.holder, key >> 64, key & LOW, now, 0, int(timeout * 1000), 0, 0, 0,
                     claim.attempt, claim.max_attempts or 0, bool(claim.slotted),
                 )
             ).cast("Q")  # fmt: skip
@@ -192,6 +192,16 @@ class Page:
             self.words[at + S_TIMEOUT] = min(left, self.words[at + S_TIMEOUT] or left)
             self.words[at + S_MARKS] |= Mark.CANCEL
 
+    def warn(self, slot: int) -> bool:
+        """Say that a task's time is up. True the first time."""
+        at = HEADER + slot * SLOT + S_OVERDUE
+        first = not self.words[at]
+        self.words[at] = 1
+        return first
+
+    def is_overdue(self, slot: int) -> bool:
+        return bool(self.words[HEADER + slot * SLOT + S_OVERDUE])
+
     def unmark(self, slot: int, mark: Mark) -> None:
         self.words[HEADER + slot * SLOT + S_MARKS] &= ~int(mark)
 
@@ -204,7 +214,7 @@ class Page:
         return [self._entry(slot, HEADER + slot * SLOT) for slot, state in enumerate(states) if state]
 
     def _entry(self, slot: int, at: int) -> Entry:
-        state, holder, high, low, claimed, started, timeout, marks, text, attempt, most, slotted = self.words[
+        state, holder, high, low, claimed, started, timeout, marks, text, _, attempt, most, slotted = self.words[
             at : at + SLOT
         ].tolist()
         outcome = None

@@ -18,8 +18,10 @@ from django.db import connections, reset_queries
 from .. import callables
 from ..conf import get_settings
 from ..context import CurrentTask, running
+from ..exceptions import TaskTimeout
 from ..records import PLAIN_SUCCESS, Claim, Outcome, failure
 from . import capture, listeners
+from .interrupt import Interrupt
 
 SHOW_EVERY = 0.5  # seconds between two looks at a running generator's output
 CUT = "\n[cut: DJANGO_SIMPLE_QUEUE_MAX_OUTPUT_SIZE is {} bytes]"
@@ -36,6 +38,7 @@ class Executor:
         self.loop = asyncio.new_event_loop() if own_process else None
         self.yielded: list[str] = []  # by the generator that runs
         self.error: BaseException | None = None  # of the last run
+        self.interrupt = Interrupt()
 
     def run(self, claim: Claim, is_cancelled: Callable[[], bool]) -> Outcome:
         """Run one task in a context of its own and put the process back in order."""
@@ -54,15 +57,15 @@ class Executor:
         self.yielded, self.error = [], None
         try:
             listeners.before_job(claim, self.alias)
-            output = self._call(claim)
+            with self.interrupt:
+                output = self._call(claim)
             outcome = PLAIN_SUCCESS if output is None and not said else Outcome(output=storable(output))
         # A task that exits or interrupts ends itself, not its worker.
         except BaseException as error:
             self.error = error
-            text = f"{error!r}\n\n{traceback.format_exc()}"
             capture.end()
             listeners.log_failure(claim, error)
-            outcome = failure(storable(text) or "", output=storable("".join(self.yielded)))
+            outcome = failed(claim, error, output="".join(self.yielded))
         return outcome._replace(log=storable("".join(said))) if said else outcome
 
     def _call(self, claim: Claim) -> str | None:
@@ -104,6 +107,16 @@ class Executor:
             for task in left:
                 task.cancel()
             self.loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+
+
+def failed(claim: Claim, error: BaseException, output: str) -> Outcome:
+    """The outcome of a run that raised `error`."""
+    timed_out = isinstance(error, TaskTimeout)
+    first = (
+        f"Task timed out after {claim.timeout or get_settings().task_timeout:g} seconds" if timed_out else repr(error)
+    )
+    text = f"{first}\n\n{''.join(traceback.format_exception(error))}"
+    return failure(storable(text) or "", kind="timeout" if timed_out else "error", output=storable(output))
 
 
 def arguments(text: str | None) -> dict[str, Any]:

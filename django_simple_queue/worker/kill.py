@@ -7,7 +7,9 @@ import signal
 import time
 
 from . import board as b
+from .interrupt import SOFT_TIMEOUT
 
+HARD_AFTER = 5.0  # seconds that a task gets to end after its timeout was raised in it
 STOP_WITHIN = 2.0  # seconds that a process gets to be seen stopped
 
 
@@ -37,12 +39,17 @@ class Killer:
         return b.clock() - self.board.control[b.C_TICK] > self.lease / 3 * 1e9
 
     def end_overdue(self) -> None:
-        """Kill runners with a task past its timeout or cancelled a grace ago, or suspended for a lease."""
+        """Warn tasks past their timeout; kill runners with one that does not end, or that a person cancelled a grace
+        ago, or that have been suspended for a lease."""
         for pid, page in list(self.runners.items()):
             if (since := self.stopped_since.get(pid)) is not None:
                 if time.monotonic() - since > self.lease:
                     self._kill(pid, page, b.Reason.STOPPED)
             elif found := self._overdue(page):
+                if found[1] is b.Reason.NONE:
+                    if page.warn(found[0]):
+                        os.kill(pid, SOFT_TIMEOUT)
+                    continue
                 if not self._halt(pid):
                     continue
                 if found == self._overdue(page):
@@ -62,14 +69,21 @@ class Killer:
         return cut
 
     def _overdue(self, page: b.Page) -> tuple[int, b.Reason] | None:
-        """The slot of a task that has to end, and why."""
+        """The slot of a task that has to end, and why; NONE: it may still end by itself."""
+        warned = None
         now = b.clock()
         for entry in page.entries():
             if entry.state is not b.SlotState.RUNNING:
                 continue
-            if entry.timeout and now - entry.started_at > entry.timeout * 1e9:
-                return entry.slot, b.Reason.CANCEL if entry.marks & b.Mark.CANCEL else b.Reason.TIMEOUT
-        return None
+            if not entry.timeout or (late := now - entry.started_at - entry.timeout * 1e9) <= 0:
+                continue
+            if entry.marks & b.Mark.CANCEL:
+                return entry.slot, b.Reason.CANCEL
+            if late > HARD_AFTER * 1e9:
+                return entry.slot, b.Reason.TIMEOUT
+            if not page.is_overdue(entry.slot):
+                warned = entry.slot, b.Reason.NONE
+        return warned
 
     def _halt(self, pid: int) -> bool:
         """Stop a runner and wait until it is: what the board says then is what is. False: it has ended."""

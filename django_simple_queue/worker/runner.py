@@ -6,6 +6,7 @@ import contextlib
 import logging
 import os
 import select
+import signal
 import threading
 import time
 from collections import deque
@@ -24,6 +25,7 @@ from ..states import COMPLETED
 from . import board as b
 from . import capture, listeners
 from .executor import Executor
+from .interrupt import SOFT_TIMEOUT
 from .news import read_news
 from .options import Options
 from .pace import Pace
@@ -62,12 +64,14 @@ class Runner:
         self.done_since = 0.0
         self.returned: list[tuple[int, Claim]] = []  # claims that must not start any more
         self.ran = 0
+        self.executors: list[Executor] = []
 
     # -- the loop of a runner that runs one task at a time -------------------------------------------------------
 
     def run(self) -> int:
         """Work until told to stop or due to be replaced; the process's exit code."""
         capture.install(echo=self.options.verbosity >= 2)
+        signal.signal(SOFT_TIMEOUT, self._on_overdue)
         with contextlib.suppress(GivenUp):
             self.work()
         self.wind_up()
@@ -79,7 +83,7 @@ class Runner:
         return self.patience.ride_out(lambda: get_strategy(session=self.session, wanted=self.options.strategy))
 
     def work(self) -> None:
-        executor = Executor(self.show, self.options.alias)
+        executor = self.new_executor()
         while not self.over():
             if not self.waiting:
                 self.flush()
@@ -94,11 +98,23 @@ class Runner:
         if not self.start(slot, claim):
             return
         began = time.perf_counter()
+        executor.interrupt.slot = slot
         outcome = executor.run(claim, lambda: self.is_cancelled(slot))
         if os.getpid() != self.pid:
             os._exit(0)  # the task forked and its child came back: there must be one runner
         self.pace.took(time.perf_counter() - began)
         self.keep(Run(slot, claim, outcome, executor.error))
+
+    def new_executor(self) -> Executor:
+        """For the calling thread."""
+        executor = Executor(self.show, self.options.alias)
+        self.executors.append(executor)
+        return executor
+
+    def _on_overdue(self, number: int, frame: object) -> None:
+        """The supervisor says that a task's time is up: raise TaskTimeout in it."""
+        for executor in self.executors:
+            executor.interrupt.raise_if(self.page.is_overdue)
 
     def over(self) -> bool:
         """Claim no more: the worker stops, or this runner has done its share."""

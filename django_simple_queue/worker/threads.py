@@ -7,7 +7,6 @@ import threading
 from django.db import connections
 
 from ..queue import finish
-from .executor import Executor
 from .runner import Runner
 
 
@@ -69,7 +68,7 @@ class ThreadedRunner(Runner):
             self.turn.notify_all()
 
     def _serve(self) -> None:
-        executor = Executor(self.show, self.options.alias)
+        executor = self.new_executor()
         try:
             while True:
                 with self.turn:
