@@ -24,9 +24,7 @@ class Interrupt:
     def __enter__(self) -> None:
         self.inside = True
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         if self.thread == threading.main_thread().ident:
             self.inside = False
             return
