@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         current_task,
         retry_task,
     )
+    from .options import task_options
 
 __version__ = "1.0.0"
 
@@ -29,10 +30,15 @@ __all__ = [
     "create_tasks",
     "current_task",
     "retry_task",
+    "task_options",
 ]
 
 
 def __getattr__(name: str) -> Any:
+    if name == "task_options":
+        from .options import task_options
+
+        return task_options
     if name in __all__:
         from . import api
 

@@ -14,6 +14,7 @@ from django.core.signals import setting_changed
 
 from .conf import get_settings
 from .exceptions import TaskNotAllowedError
+from .options import PLAIN, TaskOptions
 
 MAX_NAME = 255
 OWN_PACKAGE = __name__.partition(".")[0]
@@ -21,10 +22,11 @@ REMEDY = 'Add it to DJANGO_SIMPLE_QUEUE_ALLOWED_TASKS, or a pattern such as "mya
 
 
 class Resolved(NamedTuple):
-    """A callable and whether calling it gives a generator to be read out."""
+    """A callable, whether calling it gives a generator to be read out, and what it says of itself."""
 
     call: Callable[..., Any]
     streams: bool
+    options: TaskOptions
 
 
 def check_name(path: object) -> str:
@@ -103,7 +105,8 @@ def _resolve(path: str) -> Resolved:
         raise TaskNotAllowedError(
             f"Task {path!r} is not in the allowed list: it is defined in {home!r}, not in this project. {REMEDY}"
         )
-    return Resolved(target, inspect.isgeneratorfunction(innermost) or inspect.isasyncgenfunction(innermost))
+    streams = inspect.isgeneratorfunction(innermost) or inspect.isasyncgenfunction(innermost)
+    return Resolved(target, streams, getattr(target, "__task_options__", PLAIN))
 
 
 def _unwrap(target: Any) -> Any:

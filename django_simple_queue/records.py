@@ -39,12 +39,18 @@ class Outcome(NamedTuple):
     output: str | None = None
     error: str | None = None
     log: str | None = None
-    kind: str = "error"  # of a failure, for its Attempt row: error, timeout, exit
+    kind: str = "error"  # of a failure, for its Attempt row: error, timeout, cancel
+    final: bool = False  # a failure that is not tried again, whatever attempts are left
+    stored: bool = False  # committed already, with what the task wrote
+
+    def is_last(self, claim: Claim, max_attempts: int) -> bool:
+        """Whether this failure of `claim` ends its task; `max_attempts` applies where the task has none of its own."""
+        return self.final or claim.attempt + 1 >= (claim.max_attempts or max_attempts)
 
 
 PLAIN_SUCCESS = Outcome()
 
 
-def failure(error: str, *, kind: str = "error", output: str | None = "", log: str | None = None) -> Outcome:
+def failure(error: str, *, kind: str = "error", output: str | None = "", final: bool = False) -> Outcome:
     """A failed run that leaves `error`."""
-    return Outcome(FAILED, output, error, log, kind)
+    return Outcome(FAILED, output, error, None, kind, final)

@@ -25,6 +25,8 @@ T = TypeVar("T")
 class Session:
     """The calling thread's own Django connection to `alias`."""
 
+    own = False  # ours to configure
+
     def __init__(self, alias: str = DEFAULT_DB_ALIAS, *, wait: float = 10.0) -> None:
         self.alias = alias
         self.wait = wait  # seconds for which a busy database is asked again
@@ -103,6 +105,8 @@ class Session:
 
 class OwnSession(Session):
     """A connection that nobody else uses, in autocommit, READ COMMITTED where that can be said."""
+
+    own = True
 
     def _connect(self) -> Any:
         given = connections[self.alias].settings_dict

@@ -102,11 +102,13 @@ def finish_one(session: Session, claim: Claim, outcome: Outcome) -> bool:
 
     A failure with attempts left goes to SCHEDULED with backoff; each failed run leaves an Attempt.
     """
-    if claim.slotted and session.dialect.lock_timeout:
+    if claim.slotted and session.own and session.dialect.lock_timeout:
         return _finish_one(session, claim, outcome)
     try:
         return session.attempt(lambda: _finish_one(session, claim, outcome))
     except DataError as error:
+        if session.in_transaction:
+            raise  # an atomic task's: all of it is rolled back
         text = f"The task ran ({outcome.error or 'it succeeded'!s:.500}), but its result could not be stored: {error}"
         refused = failure(text.encode("ascii", "backslashreplace").decode())
         return session.attempt(lambda: _finish_one(session, claim, refused))
@@ -120,16 +122,15 @@ def _finish_one(session: Session, claim: Claim, outcome: Outcome) -> bool:
     if outcome.status == COMPLETED:
         target = str(COMPLETED)
     else:
-        failed = claim.attempt + 1
         given += ", attempt = attempt + 1"
-        again = failed < (claim.max_attempts or settings.max_attempts)
+        again = not outcome.is_last(claim, settings.max_attempts)
         target = unless_cancelled(str(SCHEDULED if again else FAILED))
         if again:
             given += f", run_after = CASE WHEN status = {PROGRESS} THEN {dialect.after('%(wait)s')} ELSE run_after END"
-            params["wait"] = round(retry_delay(failed, settings.retry_backoff), 3)
+            params["wait"] = round(retry_delay(claim.attempt + 1, settings.retry_backoff), 3)
     sql = f"UPDATE {TASK} SET {given}, {let_go(dialect, target, ran=True)} WHERE id = %(id)s AND {STILL_HELD}"
     with session.transaction():
-        if claim.slotted and dialect.lock_timeout:
+        if claim.slotted and session.own and dialect.lock_timeout:
             # A caller's open transaction that met the unique key must not hold up a runner for long.
             session.write(dialect.lock_timeout)
         if session.write(sql, params) != 1:

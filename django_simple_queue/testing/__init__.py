@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 from ..api import queue_alias
 from ..backends import Session, get_strategy
-from ..models import Task
+from ..conf import get_settings
 from ..queue import finish, upkeep, workers
 from ..queue.claim import Claimer, claim
 from ..queue.control import stored_id
@@ -19,6 +19,7 @@ from ..queue.rescue import HOLDERS_PER_WORKER
 from ..records import Claim, Outcome
 from ..states import COMPLETED
 from ..worker import capture, listeners
+from ..worker.atomic import run_atomically
 from ..worker.executor import Executor
 
 
@@ -71,9 +72,13 @@ def _here(using: str | None) -> Iterator[_Here]:
 
 
 def _run(session: Session, found: Claim) -> None:
-    executor = Executor(lambda claim, text: finish.show_output(session, claim, text), session.alias, own_process=False)
+    def show(claim: Claim, text: str) -> None:
+        finish.show_output(session, claim, text)
+
+    executor = Executor(session.alias, show=show, atomically=run_atomically, own_process=False)
     outcome = executor.run(found, lambda: False)
-    finish.finish(session, [(found, outcome)])
+    if not outcome.stored:
+        finish.finish(session, [(found, outcome)])
     if isinstance(executor.error, KeyboardInterrupt):
         raise executor.error
     _tell(session, found, outcome, executor.error)
@@ -82,5 +87,5 @@ def _run(session: Session, found: Claim) -> None:
 def _tell(session: Session, found: Claim, outcome: Outcome, error: BaseException | None) -> None:
     if outcome.status == COMPLETED:
         listeners.on_success(found, session.alias)
-    elif not Task._base_manager.using(session.alias).filter(pk=found.uuid, status=Task.SCHEDULED).exists():
+    elif outcome.is_last(found, get_settings().max_attempts):
         listeners.on_failure(found, session.alias, error)

@@ -102,7 +102,7 @@ class Entry(NamedTuple):
 
 
 class Page:
-    """One runner's page. The supervisor writes STATE, PID, EXIT, REASON, OVERDUE; the keeper marks; the runner the rest."""
+    """One runner's page. The supervisor writes STATE, PID, EXIT, REASON and OVERDUE, the keeper marks, it all else."""
 
     def __init__(self, memory: memoryview, index: int) -> None:
         self.index = index

@@ -6,6 +6,7 @@ import asyncio
 import contextvars
 import inspect
 import json
+import math
 import os
 import time
 import traceback
@@ -30,8 +31,16 @@ CUT = "\n[cut: DJANGO_SIMPLE_QUEUE_MAX_OUTPUT_SIZE is {} bytes]"
 class Executor:
     """Runs tasks one after the other in the thread that made it."""
 
-    def __init__(self, show: Callable[[Claim, str], None], alias: str, *, own_process: bool = True) -> None:
+    def __init__(
+        self,
+        alias: str,
+        *,
+        show: Callable[[Claim, str], None],
+        atomically: Callable[[str, Claim, Callable[[], Outcome]], Outcome],
+        own_process: bool = True,
+    ) -> None:
         self.show = show  # stores what a generator has yielded so far
+        self.atomically = atomically  # calls and finishes in one transaction
         self.alias = alias
         self.own_process = own_process  # else connections, folder and event loop are somebody else's to keep in order
         self.folder = os.getcwd()
@@ -57,29 +66,37 @@ class Executor:
         self.yielded, self.error = [], None
         try:
             listeners.before_job(claim, self.alias)
-            with self.interrupt:
-                output = self._call(claim)
-            outcome = PLAIN_SUCCESS if output is None and not said else Outcome(output=storable(output))
+            found = callables.resolve(claim.task)
+
+            def call() -> Outcome:
+                with self.interrupt:
+                    output = self._call(claim, found)
+                if output is None and not said:
+                    return PLAIN_SUCCESS
+                return Outcome(output=storable(output), log=storable("".join(said)) if said else None)
+
+            outcome = self.atomically(self.alias, claim, call) if found.options.atomic else call()
         # A task that exits or interrupts ends itself, not its worker.
         except BaseException as error:
             self.error = error
             capture.end()
             listeners.log_failure(claim, error)
-            outcome = failed(claim, error, output="".join(self.yielded))
-        return outcome._replace(log=storable("".join(said))) if said else outcome
+            outcome = failed(claim, error)._replace(
+                output=storable("".join(self.yielded)), log=storable("".join(said)) if said else None
+            )
+        return outcome
 
-    def _call(self, claim: Claim) -> str | None:
-        found = callables.resolve(claim.task)
+    def _call(self, claim: Claim, found: callables.Resolved) -> str | None:
         result = found.call(**arguments(claim.args))
         if found.streams:
-            return self._read_out(claim, result)
+            return self._read_out(claim, result, shown=not found.options.atomic)
         if inspect.isawaitable(result):
             result = async_to_sync(_wait_for)(result)
         return None if result is None else str(result)
 
-    def _read_out(self, claim: Claim, parts: Any) -> str:
-        """A generator's yields, appended as they come and shown twice a second."""
-        shown = time.monotonic()
+    def _read_out(self, claim: Claim, parts: Any, *, shown: bool) -> str:
+        """A generator's yields, appended as they come and shown twice a second (not while its row is locked)."""
+        next_show = 0.0 if shown else math.inf
         if hasattr(parts, "__anext__"):
             parts = async_to_sync(_all_of)(parts)
         for iteration, part in enumerate(parts):
@@ -88,9 +105,9 @@ class Executor:
                 raise TypeError(f"a generator task should yield str, it yielded {part!r}")
             self.yielded.append(part)
             listeners.after_loop(claim, self.alias, part, iteration)
-            if time.monotonic() - shown > SHOW_EVERY or iteration == 0:
+            if time.monotonic() >= next_show:
                 self.show(claim, storable("".join(self.yielded)) or "")
-                shown = time.monotonic()
+                next_show = time.monotonic() + SHOW_EVERY
         return "".join(self.yielded)
 
     def _tidy(self) -> None:
@@ -109,14 +126,22 @@ class Executor:
             self.loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
 
 
-def failed(claim: Claim, error: BaseException, output: str) -> Outcome:
+def failed(claim: Claim, error: BaseException) -> Outcome:
     """The outcome of a run that raised `error`."""
     timed_out = isinstance(error, TaskTimeout)
     first = (
         f"Task timed out after {claim.timeout or get_settings().task_timeout:g} seconds" if timed_out else repr(error)
     )
     text = f"{first}\n\n{''.join(traceback.format_exception(error))}"
-    return failure(storable(text) or "", kind="timeout" if timed_out else "error", output=storable(output))
+    return failure(storable(text) or "", kind="timeout" if timed_out else "error", final=gives_up(claim, error))
+
+
+def gives_up(claim: Claim, error: BaseException) -> bool:
+    """Whether the task's callable says that no further attempt is worth it."""
+    try:
+        return callables.resolve(claim.task).options.gives_up(error)
+    except Exception:  # it cannot be found: perhaps after the next deployment
+        return False
 
 
 def arguments(text: str | None) -> dict[str, Any]:

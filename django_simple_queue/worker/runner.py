@@ -24,6 +24,7 @@ from ..records import Claim, Outcome
 from ..states import COMPLETED
 from . import board as b
 from . import capture, listeners
+from .atomic import run_atomically
 from .executor import Executor
 from .interrupt import SOFT_TIMEOUT
 from .news import read_news
@@ -107,7 +108,7 @@ class Runner:
 
     def new_executor(self) -> Executor:
         """For the calling thread."""
-        executor = Executor(self.show, self.options.alias)
+        executor = Executor(self.options.alias, show=self.show, atomically=run_atomically)
         self.executors.append(executor)
         return executor
 
@@ -249,7 +250,8 @@ class Runner:
 
     def store(self, runs: list[Run]) -> list[Run]:
         """Those of `runs` that are stored now; one that is held up by somebody's transaction stays for later."""
-        result = self.patience.ride_out(lambda: finish.finish(self.session, [(r.claim, r.outcome) for r in runs]))
+        done = [(run.claim, run.outcome) for run in runs if not run.outcome.stored]
+        result = self.patience.ride_out(lambda: finish.finish(self.session, done))
         for run in runs:
             if run.claim in result.lost and not self.page.marks(run.slot) & b.Mark.STORED:
                 logger.warning(
@@ -270,7 +272,7 @@ class Runner:
         """Signals, once the row says it. A run that will be tried again has not failed yet."""
         if run.outcome.status == COMPLETED:
             listeners.on_success(run.claim, self.options.alias)
-        elif run.claim.attempt + 1 >= (run.claim.max_attempts or self.settings.max_attempts):
+        elif run.outcome.is_last(run.claim, self.settings.max_attempts):
             listeners.on_failure(run.claim, self.options.alias, run.error)
 
     # -- waiting and ending ---------------------------------------------------------------------------------------

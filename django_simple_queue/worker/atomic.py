@@ -1,0 +1,23 @@
+"""Atomic tasks: what a task writes on the queue's database and its completion are one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ..backends import Session
+from ..exceptions import LeaseLost
+from ..queue import finish
+from ..records import Claim, Outcome
+
+
+def run_atomically(alias: str, claim: Claim, run: Callable[[], Outcome]) -> Outcome:
+    """`run` and the finish of `claim` on the calling thread's connection: committed together, or not at all.
+
+    Raises whatever `run` raises, and LeaseLost if the task was no longer held: then nothing is written.
+    """
+    session = Session(alias)
+    with session.transaction():
+        outcome = run()
+        if not finish.finish_one(session, claim, outcome):
+            raise LeaseLost(f"Task {claim.uuid} was no longer held when it ended: what it wrote is rolled back.")
+    return outcome._replace(stored=True)
