@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
+from unittest import mock
 
-from django.db import connection
+from django.db import connection, connections
 from django.test import TransactionTestCase
 
 from django_simple_queue.backends import ClaimStrategy, Session, get_strategy
@@ -19,6 +23,19 @@ class DatabaseCase(TransactionTestCase):
 
     def _fixture_teardown(self) -> None:
         empty_tables()
+
+    @contextmanager
+    def second_alias(self, **given: Any) -> Iterator[str]:
+        """Another alias of the same database, with these settings; OPTIONS are added to those of the first."""
+        own = copy.deepcopy(connections["default"].settings_dict)
+        own.update(given, OPTIONS={**own["OPTIONS"], **given.get("OPTIONS", {})})
+        connections.settings["second"] = own
+        try:
+            with mock.patch.object(type(self), "databases", {"default", "second"}):
+                yield "second"
+        finally:
+            connections["second"].close()
+            del connections["second"], connections.settings["second"]
 
 
 class TransitionCase(ClaimTests, DatabaseCase):
