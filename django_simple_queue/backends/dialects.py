@@ -68,10 +68,14 @@ class Dialect:
         """SQL that tells idle workers of a new task, if the table `workers` has a row with `idle`. None: they look."""
         return None
 
-    def own_settings(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """The settings of a connection of our own, from those of the alias."""
+    def own_settings(self, given: Mapping[str, Any], silence: float) -> dict[str, Any]:
+        """The settings of a connection of our own, from those of the alias; what the project set there stays.
+
+        `silence`: seconds after which a server that does not answer counts as gone, where that can be said.
+        """
         own = copy.deepcopy(dict(given))
         own.update(AUTOCOMMIT=True, ATOMIC_REQUESTS=False)
+        own.setdefault("OPTIONS", {})
         return own
 
     def _offset_from_utc(self) -> float:
@@ -96,12 +100,15 @@ class PostgreSQLDialect(Dialect):
         # Only then: NOTIFY takes a lock on the whole server at commit.
         return f"SELECT pg_notify('{CHANNEL}', '') FROM {workers} WHERE {idle} LIMIT 1"
 
-    def own_settings(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        own = super().own_settings(given)
-        options = own.setdefault("OPTIONS", {})
+    def own_settings(self, given: Mapping[str, Any], silence: float) -> dict[str, Any]:
+        own = super().own_settings(given, silence)
+        options = own["OPTIONS"]
         options.pop("isolation_level", None)  # READ COMMITTED, Django's default
         options.pop("pool", None)  # a pool is the project's; ours is one connection
-        options.setdefault("connect_timeout", 10)
+        seconds = max(2, int(silence))
+        options.setdefault("connect_timeout", seconds)
+        options.setdefault("tcp_user_timeout", seconds * 1000)
+        options.setdefault("keepalives_idle", seconds)
         return own
 
 
@@ -119,10 +126,10 @@ class SQLiteDialect(Dialect):
         offset = self._offset_from_utc()
         return f", '{offset:+.0f} seconds'" if offset else ""
 
-    def own_settings(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        own = super().own_settings(given)
+    def own_settings(self, given: Mapping[str, Any], silence: float) -> dict[str, Any]:
+        own = super().own_settings(given, silence)
         # The busy handler starves: one of four workers got nearly all the work. We wait with jitter instead.
-        own.setdefault("OPTIONS", {})["timeout"] = 0.001
+        own["OPTIONS"]["timeout"] = 0.001
         return own
 
 
@@ -145,11 +152,12 @@ class MySQLDialect(Dialect):
         # REPEATABLE READ hides the row from a plain read; FOR UPDATE after INSERT IGNORE deadlocks.
         return "LOCK IN SHARE MODE"
 
-    def own_settings(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        own = super().own_settings(given)
-        options = own.setdefault("OPTIONS", {})
+    def own_settings(self, given: Mapping[str, Any], silence: float) -> dict[str, Any]:
+        own = super().own_settings(given, silence)
+        options = own["OPTIONS"]
         options["isolation_level"] = "read committed"  # gap locks deadlock
-        options.setdefault("connect_timeout", 10)
+        for name in ("connect_timeout", "read_timeout", "write_timeout"):
+            options.setdefault(name, max(2, int(silence)))
         return own
 
 

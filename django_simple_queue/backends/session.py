@@ -16,6 +16,7 @@ from django.db.utils import load_backend
 from django.utils.connection import ConnectionDoesNotExist
 
 from ..backoff import pause
+from ..conf import get_settings
 from .dialects import Dialect, dialect_for
 from .errors import Trouble, trouble
 
@@ -112,7 +113,8 @@ class OwnSession(Session):
         given = connections[self.alias].settings_dict
         dialect = dialect_for(connections[self.alias])
         backend = load_backend(given["ENGINE"])
-        connection = backend.DatabaseWrapper(dialect.own_settings(given), self.alias)
+        silence = get_settings().lease_seconds / 2
+        connection = backend.DatabaseWrapper(dialect.own_settings(given, silence), self.alias)
         connection.inc_thread_sharing()  # a runner's threads share it, one at a time
         return connection
 

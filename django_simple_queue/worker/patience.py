@@ -12,10 +12,10 @@ from django.db import Error
 
 from ..backends.errors import Trouble, trouble
 from ..backends.session import Session
+from ..conf import get_settings
 
 logger = logging.getLogger("django_simple_queue")
 T = TypeVar("T")
-LONGEST = 5.0  # seconds between two tries
 
 
 class GivenUp(Exception):
@@ -27,6 +27,8 @@ class Patience:
 
     def __init__(self, session: Session, call_off: Callable[[], bool], meanwhile: Callable[[], None] = lambda: None):
         self.session = session
+        # No longer than a heartbeat: after an outage others would take us for dead.
+        self.longest = min(5.0, get_settings().heartbeat_seconds)
         self.call_off = call_off
         self.meanwhile = meanwhile  # called at least every 100 ms while waiting
         self.down_since: float | None = None
@@ -44,7 +46,7 @@ class Patience:
                 if found is not Trouble.BUSY:
                     self.session.close()
                 self._say(error, found, tries)
-                self._sleep(random.uniform(0.05, min(LONGEST, 0.2 * 2 ** min(tries, 8))))
+                self._sleep(random.uniform(0.05, min(self.longest, 0.2 * 2 ** min(tries, 8))))
                 tries += 1
             else:
                 if self.down_since is not None:
