@@ -16,9 +16,11 @@ from django.db import connections, router
 from django.utils.module_loading import import_string
 
 from .backends import ClaimStrategy, choose
+from .backends.dialects import dialect_for
 from .backends.registry import names
 from .conf import PREFIX, Settings, get_settings
 from .exceptions import StrategyError
+from .options import atomic_callables
 
 TAG = "django_simple_queue"
 DEFAULTS: dict[str, Any] = {field.name.upper(): field.default for field in fields(Settings)}
@@ -187,6 +189,24 @@ def _lease() -> Iterator[CheckMessage]:
             hint="Beat at least three times in a lease.",
             id=f"{TAG}.W002",
         )
+
+
+@register(TAG)
+def check_atomic(**kwargs: Any) -> list[CheckMessage]:
+    """Atomic tasks where one transaction that writes holds up all others."""
+    from .api import queue_alias  # not while apps are loaded
+
+    alias = queue_alias()
+    if not atomic_callables or alias not in connections or not dialect_for(connections[alias]).one_writer:
+        return []
+    which = ", ".join(sorted(set(atomic_callables)))
+    return [
+        Warning(
+            f"Atomic tasks ({which}) on database {alias!r}: while one runs, nothing else there can write.",
+            hint="Keep them short, or move the queue to a server database.",
+            id=f"{TAG}.W004",
+        )
+    ]
 
 
 @register(Tags.database)

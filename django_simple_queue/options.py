@@ -24,6 +24,7 @@ class TaskOptions:
 
 
 PLAIN = TaskOptions()
+atomic_callables: list[str] = []  # those seen so far, for the system checks
 
 
 def task_options(
@@ -39,6 +40,8 @@ def task_options(
 
     def declare(function: F) -> F:
         function.__task_options__ = options  # type: ignore[attr-defined]
+        if atomic:
+            atomic_callables.append(f"{function.__module__}.{function.__qualname__}")
         return function
 
     return declare

@@ -19,6 +19,7 @@ CHANNEL = "django_simple_queue"  # on which PostgreSQL tells idle workers of new
 
 class Dialect:
     begin = "BEGIN"
+    one_writer = False  # whether a transaction that writes keeps all others from writing
     # Sent on a caller's connection before its transaction, for that one only.
     before_transaction: str | None = None
     # How long a statement may wait for a row lock, set for one transaction; None: cannot be said.
@@ -114,6 +115,7 @@ class PostgreSQLDialect(Dialect):
 
 class SQLiteDialect(Dialect):
     begin = "BEGIN IMMEDIATE"
+    one_writer = True
     FORM = "'%%Y-%%m-%%d %%H:%%M:%%f'"
 
     def now(self) -> str:

@@ -8,6 +8,8 @@ import inspect
 import json
 import math
 import os
+import signal
+import threading
 import time
 import traceback
 from collections.abc import Callable
@@ -22,8 +24,10 @@ from ..context import CurrentTask, running
 from ..exceptions import TaskTimeout
 from ..records import PLAIN_SUCCESS, Claim, Outcome, failure
 from . import capture, listeners
-from .interrupt import Interrupt
+from .interrupt import SOFT_TIMEOUT, Interrupt
+from .process import RELAYED
 
+HANDLED = (*RELAYED, SOFT_TIMEOUT)  # signals that must keep their handlers
 SHOW_EVERY = 0.5  # seconds between two looks at a running generator's output
 CUT = "\n[cut: DJANGO_SIMPLE_QUEUE_MAX_OUTPUT_SIZE is {} bytes]"
 
@@ -48,6 +52,8 @@ class Executor:
         self.yielded: list[str] = []  # by the generator that runs
         self.error: BaseException | None = None  # of the last run
         self.interrupt = Interrupt()
+        in_main = own_process and threading.current_thread() is threading.main_thread()
+        self.handlers = {number: signal.getsignal(number) for number in HANDLED} if in_main else {}
 
     def run(self, claim: Claim, is_cancelled: Callable[[], bool]) -> Outcome:
         """Run one task in a context of its own and put the process back in order."""
@@ -111,7 +117,10 @@ class Executor:
         return "".join(self.yielded)
 
     def _tidy(self) -> None:
-        """Put back what the task may have left: folder, transactions, event loop."""
+        """Put back what the task may have changed or left: signal handlers, folder, transactions, event loop."""
+        for number, handler in self.handlers.items():
+            if signal.getsignal(number) is not handler:
+                signal.signal(number, handler)
         try:
             if os.getcwd() != self.folder:
                 os.chdir(self.folder)
