@@ -105,6 +105,16 @@ def types(session: nox.Session) -> None:
     session.run("mypy", *session.posargs)
 
 
+@nox.session
+def migrate_1m(session: nox.Session) -> None:
+    """Time migration 0003 on a million rows of 0.1.x, on every database of the matrix."""
+    environment = install(session, own_python(), matrix.load().djangos[0].version, "psycopg", "mysqlclient")
+    for database in matrix.load().databases:
+        with server(database) as running:
+            environment["DSQ_TEST_DATABASE"] = running.url
+            session.run("python", "-m", "benchmarks.migrate_1m", *session.posargs, env=environment)
+
+
 def run_suite(session: nox.Session, combination: Combination) -> None:
     environment = install(session, combination.python, combination.django, combination.driver)
     with server(combination.database) as running:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 from typing import Any
 
 import pytest
@@ -89,6 +90,14 @@ def test_waiting_tasks_keep_the_order_of_modified(scratch: Any) -> None:
     assert [names[task.pk] for task in found] == sorted(names.values())
     assert [task.seq for task in found] == [int(task.modified.timestamp() * 1_000_000) for task in found]
     assert new._base_manager.using(ALIAS).get(pk=finished).seq == 0
+
+
+def test_the_order_counts_in_utc_where_times_are_stored_in_local_time(scratch: Any) -> None:
+    with override_settings(USE_TZ=False, TIME_ZONE="Asia/Kolkata"):
+        key = add(scratch, migrate(scratch, PUBLISHED))
+        new = migrate(scratch, CURRENT)
+        # Else what is enqueued in the next five hours would go before it.
+        assert new._base_manager.using(ALIAS).get(pk=key).seq == pytest.approx(time.time_ns() // 1000, abs=60_000_000)
 
 
 def test_a_row_with_the_columns_of_0_1_alone_gets_the_defaults(scratch: Any) -> None:
