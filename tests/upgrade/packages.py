@@ -33,7 +33,7 @@ def installed(name: str, *requirements: str) -> Path:
 
 def install(target: Path, *requirements: str) -> None:
     done = subprocess.run(
-        [*installer(target.parent), "install", "--quiet", "--target", str(target), *requirements],
+        [*installer(target.parent), "--quiet", "--target", str(target), *requirements],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -43,10 +43,11 @@ def install(target: Path, *requirements: str) -> None:
 
 
 def installer(folder: Path) -> list[str]:
-    """pip, of this environment or of one made for it; or uv, whose environments have no pip."""
-    if importlib.util.find_spec("pip"):
-        return [sys.executable, "-m", "pip", "--disable-pip-version-check"]
-    if uv := shutil.which("uv"):
-        return [uv, "pip"]
-    subprocess.run([sys.executable, "-m", "venv", str(folder / "venv")], check=True)
-    return [str(folder / "venv" / "bin" / "python"), "-m", "pip", "--disable-pip-version-check"]
+    """The command that installs: pip; or uv, whose environments have no pip; or pip in an environment made for it."""
+    python = sys.executable
+    if importlib.util.find_spec("pip") is None:
+        if uv := shutil.which("uv"):
+            return [uv, "pip", "install", "--python", python]
+        subprocess.run([python, "-m", "venv", str(folder / "venv")], check=True)
+        python = str(folder / "venv" / "bin" / "python")
+    return [python, "-m", "pip", "install", "--disable-pip-version-check"]

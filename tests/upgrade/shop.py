@@ -25,7 +25,7 @@ class Shop:
     connection: BaseDatabaseWrapper
     folder: Path
 
-    def run(self, *command: str, packages: tuple[Path, ...] = (ROOT,)) -> str:
+    def run(self, *command: str, packages: tuple[Path, ...] = (ROOT,), code: int = 0) -> str:
         """Run Python in the project, where `packages` come before what is installed."""
         database = {part: self.connection.settings_dict[part] for part in PARTS}
         environment = os.environ | {
@@ -37,7 +37,7 @@ class Shop:
         done = subprocess.run(
             [sys.executable, *command], cwd=self.folder, env=environment, capture_output=True, text=True, timeout=60
         )
-        assert done.returncode == 0, f"{command} ended with {done.returncode}:\n{done.stdout}{done.stderr}"
+        assert done.returncode == code, f"{command} ended with {done.returncode}:\n{done.stdout}{done.stderr}"
         return done.stdout
 
     def old(self, *arguments: str, packages: tuple[Path, ...]) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,15 @@ def upgrade_and_work(shop: Shop, ids: dict[str, str], columns: str = OF_0_1) -> 
 
 def test_what_the_published_0_1_10_has_queued_runs(shop: Shop) -> None:
     upgrade_and_work(shop, shop.old(packages=(packages.published(),)))
+
+
+def test_the_doctor_says_before_the_upgrade_what_would_be_refused(shop: Shop) -> None:
+    shop.old(packages=(packages.published(),))
+    report = json.loads(shop.run("-m", "django", "task_doctor", "--json", code=1))
+    said = "\n".join(finding["what"] for finding in report["databases"]["default"]["findings"])
+    for name in ("'os.system'", "'shop.absent.note'", "'shop.tasks.absent'", "'shop.tasks.not_callable'", "'note'"):
+        assert name in said
+    assert "'shop.tasks.note'" not in said
 
 
 def test_what_the_unreleased_head_has_queued_runs(shop: Shop) -> None:
