@@ -107,45 +107,68 @@ def run(command: Sequence[str | Path], *, given: str = "") -> str:
     return done.stdout
 
 
+class ServerProcess:
+    """A server program that can be started again on its data after it was stopped or killed."""
+
+    def __init__(
+        self, command: Sequence[str | Path], *, ready: Callable[[], bool], stop: signal.Signals, log: Path
+    ) -> None:
+        self.command, self.ready, self.how, self.log = command, ready, stop, log
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it and wait until it is ready.
+
+        To be called from a thread that lives as long as the server: on Linux a parent's death is its thread's.
+        """
+        with self.log.open("ab") as output:
+            self.process = subprocess.Popen(
+                unprivileged(self.command, when_parent_dies=self.how),
+                cwd="/",
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,  # Ctrl-C is for us, and we stop the server
+            )
+        end = time.monotonic() + START_SECONDS
+        while not self.ready():
+            if self.process.poll() is not None:
+                raise ServerError(f"{self.command[0]} ended with {self.process.returncode}: {self._said()}")
+            if time.monotonic() > end:
+                raise ServerError(f"{self.command[0]} was not ready after {START_SECONDS} s: {self._said()}")
+            time.sleep(0.05)
+
+    def stop(self) -> None:
+        """Ask it to end, and wait."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(self.how)
+            try:
+                self.process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                print(f"pid {self.process.pid} did not stop within {STOP_SECONDS} s: killed", file=sys.stderr)
+                self.kill()
+
+    def kill(self) -> None:
+        """As a crash would: SIGKILL to it and to what it started."""
+        if self.process is not None and self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+
+    def _said(self) -> str:
+        return _last_lines(self.log.read_text(errors="replace"))
+
+
 @contextmanager
 def running(
     command: Sequence[str | Path], *, ready: Callable[[], bool], stop: signal.Signals, log: Path
-) -> Iterator[None]:
-    """Start a server, wait until it is ready, and stop it at the end in every case.
-
-    To be called from a thread that lives as long as the server: on Linux a parent's death is its thread's.
-    """
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            unprivileged(command, when_parent_dies=stop),
-            cwd="/",
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,  # Ctrl-C is for us, and we stop the server
-        )
+) -> Iterator[ServerProcess]:
+    """Start a server, and stop it at the end in every case."""
+    process = ServerProcess(command, ready=ready, stop=stop, log=log)
     try:
-        end = time.monotonic() + START_SECONDS
-        while not ready():
-            if process.poll() is not None:
-                raise ServerError(f"{command[0]} ended with {process.returncode}: {_last_lines(log.read_text())}")
-            if time.monotonic() > end:
-                raise ServerError(f"{command[0]} was not ready after {START_SECONDS} s: {_last_lines(log.read_text())}")
-            time.sleep(0.05)
-        yield
+        process.start()
+        yield process
     finally:
-        _stop(process, stop)
-
-
-def _stop(process: subprocess.Popen[bytes], how: signal.Signals) -> None:
-    if process.poll() is None:
-        process.send_signal(how)
-        try:
-            process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            print(f"pid {process.pid} did not stop within {STOP_SECONDS} s: killed", file=sys.stderr)
-            process.kill()
-            process.wait()
+        process.stop()
 
 
 def _last_lines(output: str, count: int = 12) -> str:

@@ -24,7 +24,7 @@ from compat_matrix.errors import ServerError
 from compat_matrix.matrix import Database
 from compat_matrix.mysql import MariaDB, MySQL
 from compat_matrix.postgresql import PostgreSQL
-from compat_matrix.processes import free_port, running, throw_away_folder
+from compat_matrix.processes import ServerProcess, free_port, running, throw_away_folder
 from compat_matrix.programs import ServerProgram, printed_version, short_version
 
 KINDS: dict[str, ServerProgram] = {"postgresql": PostgreSQL(), "mysql": MySQL(), "mariadb": MariaDB()}
@@ -37,6 +37,7 @@ class Server:
     name: str
     url: str
     taken: str
+    process: ServerProcess | None = None  # None if somebody else started it
 
     def __str__(self) -> str:
         return f"{self.name}: {self.taken}, at {self.url}"
@@ -130,8 +131,8 @@ def _started(database: Database, program: Path, taken: str) -> Iterator[Server]:
         port = free_port()
         command = kind.command(program, data, port)
         log = data.with_name("server.log")
-        with running(command, ready=lambda: kind.is_ready(data, port), stop=kind.stop, log=log):
-            yield Server(database.name, kind.url(port), taken)
+        with running(command, ready=lambda: kind.is_ready(data, port), stop=kind.stop, log=log) as process:
+            yield Server(database.name, kind.url(port), taken, process)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
