@@ -1,0 +1,1 @@
+"""Real workers and a real database under random faults: python -m tests.chaos --help, or nox -s chaos."""

@@ -1,0 +1,65 @@
+"""What must be true afterwards, from the rows and from what the tasks themselves wrote down."""
+
+from __future__ import annotations
+
+import itertools
+from collections import defaultdict
+from dataclasses import dataclass
+
+from .faults import Record
+
+Event = tuple[str, str, int, float]
+
+
+@dataclass(frozen=True)
+class Run:
+    pid: int
+    start: float
+    end: float | None  # None: it was cut off
+
+
+def runs_of(events: list[Event]) -> dict[str, list[Run]]:
+    """Each task's runs in the order in which they began."""
+    open_runs: dict[tuple[str, int], float] = {}
+    found: dict[str, list[Run]] = defaultdict(list)
+    for key, event, pid, when in events:
+        if event == "start":
+            if (before := open_runs.pop((key, pid), None)) is not None:
+                found[key].append(Run(pid, before, None))
+            open_runs[key, pid] = when
+        else:
+            found[key].append(Run(pid, open_runs.pop((key, pid)), when))
+    for (key, pid), start in open_runs.items():
+        found[key].append(Run(pid, start, None))
+    return {key: sorted(runs, key=lambda run: run.start) for key, runs in found.items()}
+
+
+def two_at_once(runs: dict[str, list[Run]], record: Record) -> list[tuple[str, Run, Run]]:
+    """Pairs of runs of one task that overlap, but for processes that were cut off longer than promised."""
+
+    def end_of(run: Run) -> float:
+        return run.end if run.end is not None else record.deaths.get(run.pid, run.start + 0.05)
+
+    def was_cut_off(run: Run) -> bool:
+        return any(low <= end_of(run) and run.start <= high for low, high in record.cut_off.get(run.pid, []))
+
+    found = []
+    for key, of_one in runs.items():
+        for i, first in enumerate(of_one):
+            for second in of_one[i + 1 :]:
+                if second.start < end_of(first) and not (was_cut_off(first) or was_cut_off(second)):
+                    found.append((key, first, second))
+    return found
+
+
+def repeats(runs: dict[str, list[Run]], kinds: dict[str, str]) -> int:
+    """Runs beyond the first, or beyond the second of a task that fails once on purpose."""
+    return sum(max(0, len(of_one) - (2 if kinds.get(key) == "fails_once" else 1)) for key, of_one in runs.items())
+
+
+def longest_to_rescue(runs: dict[str, list[Run]]) -> float:
+    """Seconds from a run that was cut off to the next start of its task."""
+    waits = [0.0]
+    for of_one in runs.values():
+        waits += [b.start - a.start for a, b in itertools.pairwise(of_one) if a.end is None]
+    return max(waits)
