@@ -89,10 +89,19 @@ class TaskTable:
         """Columns and indexes that are there; all or none of ours where a migration cannot have stopped half-way."""
         if self.connection.features.can_rollback_ddl or self.editor.collect_sql:
             return {*INDEXES, *(field.column for field in self.fields)} if everything else set()
+        return self.there()
+
+    def there(self) -> set[str]:
         name, introspection = self.new._meta.db_table, self.connection.introspection
         with self.connection.cursor() as cursor:
             columns = {column.name for column in introspection.get_table_description(cursor, name)}
             return columns | set(introspection.get_constraints(cursor, name))
+
+    def mend_indexes(self) -> None:
+        """Add those that are missing."""
+        there = self.there()
+        if names := [name for name in INDEXES if name not in there]:
+            self.add_indexes(names)
 
     def execute(self, sql: str) -> None:
         self.editor.execute(sql, None)

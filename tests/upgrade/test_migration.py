@@ -15,6 +15,7 @@ from django.test.utils import CaptureQueriesContext
 
 from django_simple_queue.backends import schema
 from django_simple_queue.backends.task_table import INDEXES, TaskTable
+from django_simple_queue.models import Task
 from django_simple_queue.states import COMPLETED
 
 from .databases import ALIAS
@@ -148,6 +149,22 @@ def test_models_and_migrations_agree_whatever_the_default_key_is(scratch: Any) -
     call_command("makemigrations", APP, check=True, dry_run=True, verbosity=0)
     # Django would choose a key that is not named by DEFAULT_AUTO_FIELD.
     assert not [model for model in apps.get_app_config(APP).get_models() if model._meta.pk.auto_created]
+
+
+def test_a_table_made_without_migrations_gets_its_indexes(scratch: Any) -> None:
+    with override_settings(MIGRATION_MODULES={APP: None}):
+        schema.index_without_migrations(using=ALIAS)  # no table, nothing to do
+        with scratch.schema_editor() as editor:
+            editor.create_model(Task)
+        for _ in range(2):
+            schema.index_without_migrations(using=ALIAS)
+            assert INDEXES.keys() <= indexes(scratch).keys()
+
+
+def test_a_table_made_by_migrations_is_left_to_them(scratch: Any) -> None:
+    migrate(scratch, HEAD_OF_0_1)
+    schema.index_without_migrations(using=ALIAS)
+    assert not INDEXES.keys() & indexes(scratch).keys()
 
 
 class Nowhere:
