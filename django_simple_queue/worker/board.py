@@ -192,15 +192,13 @@ class Page:
             self.words[at + S_TIMEOUT] = min(left, self.words[at + S_TIMEOUT] or left)
             self.words[at + S_MARKS] |= Mark.CANCEL
 
-    def warn(self, slot: int) -> bool:
-        """Say that a task's time is up. True the first time."""
-        at = HEADER + slot * SLOT + S_OVERDUE
-        first = not self.words[at]
-        self.words[at] = 1
-        return first
+    def warn(self, entry: Entry) -> None:
+        """Say that a task's time is up: its start is written, since another may have come to the slot meanwhile."""
+        self.words[HEADER + entry.slot * SLOT + S_OVERDUE] = entry.started_at
 
     def is_overdue(self, slot: int) -> bool:
-        return bool(self.words[HEADER + slot * SLOT + S_OVERDUE])
+        at = HEADER + slot * SLOT
+        return self.words[at + S_OVERDUE] == self.words[at + S_STARTED] != 0
 
     def unmark(self, slot: int, mark: Mark) -> None:
         self.words[HEADER + slot * SLOT + S_MARKS] &= ~int(mark)
@@ -208,25 +206,27 @@ class Page:
     def slot_state(self, slot: int) -> int:
         return self.words[HEADER + slot * SLOT]
 
-    def entries(self) -> list[Entry]:
+    def entries(self, *, outcomes: bool = True) -> list[Entry]:
         """The slots in use, in the order in which their tasks were claimed."""
         states = self.words[HEADER : HEADER + SLOTS * SLOT : SLOT].tolist()
-        return [self._entry(slot, HEADER + slot * SLOT) for slot, state in enumerate(states) if state]
+        found = [self._entry(slot, HEADER + slot * SLOT, outcomes) for slot, state in enumerate(states) if state]
+        return [entry for entry in found if entry.state is not SlotState.EMPTY]
 
-    def _entry(self, slot: int, at: int) -> Entry:
-        state, holder, high, low, claimed, started, timeout, marks, text, _, attempt, most, slotted = self.words[
-            at : at + SLOT
-        ].tolist()
-        outcome = None
-        if state == SlotState.DONE:
-            outcome = self._outcome(text >> 32, text & 0xFFFFFFFF)
+    def _entry(self, slot: int, at: int, outcomes: bool) -> Entry:
+        """Its runner may write while it is read: what is the same before and after has been read whole."""
+        fields, data = None, b""
+        while fields != (fields := self.words[at : at + SLOT].tolist()):
+            start, size = divmod(fields[S_TEXT], 1 << 32)
+            data = bytes(self.text[start : start + size]) if outcomes and fields[0] == SlotState.DONE else b""
+            fence()
+        state, holder, high, low, claimed, started, timeout, marks, _, _, attempt, most, slotted = fields
         claim = Claim(
             uuid.UUID(int=(high << 64) | low), "", None, "", 0, 0, attempt, 0, most or None, None, bool(slotted), holder
         )
+        outcome = None
+        if outcomes and state == SlotState.DONE:
+            outcome = Outcome(*marshal.loads(data)) if data else PLAIN_SUCCESS
         return Entry(slot, SlotState(state), claim, claimed, started, timeout / 1000, marks, outcome)
-
-    def _outcome(self, start: int, size: int) -> Outcome:
-        return Outcome(*marshal.loads(self.text[start : start + size])) if size else PLAIN_SUCCESS
 
     def in_use(self) -> bool:
         return self.words[PENDING] != 0 or any(self.words[HEADER : HEADER + SLOTS * SLOT : SLOT])
@@ -264,7 +264,7 @@ class Board:
         found = set()
         for page in self.pages:
             found.add(page.words[PENDING])
-            found.update(entry.claim.holder for entry in page.entries())
+            found.update(entry.claim.holder for entry in page.entries(outcomes=False))
         return found - {0}
 
     @property

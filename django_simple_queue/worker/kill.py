@@ -46,15 +46,15 @@ class Killer:
                 if time.monotonic() - since > self.lease:
                     self._kill(pid, page, b.Reason.STOPPED)
             elif found := self._overdue(page):
-                if found[1] is b.Reason.NONE:
-                    if page.warn(found[0]):
-                        os.kill(pid, SOFT_TIMEOUT)
+                entry, reason = found
+                if reason is b.Reason.NONE:
+                    page.warn(entry)
+                    os.kill(pid, SOFT_TIMEOUT)
                     continue
                 if not self._halt(pid):
                     continue
                 if found == self._overdue(page):
-                    slot, reason = found
-                    page.words[b.VICTIM] = slot
+                    page.words[b.VICTIM] = entry.slot
                     self._kill(pid, page, reason)
                 else:
                     os.kill(pid, signal.SIGCONT)
@@ -64,25 +64,25 @@ class Killer:
         cut = False
         for pid, page in self.runners.items():
             if page.words[b.REASON] == b.Reason.NONE and self._halt(pid):
-                cut = cut or any(entry.state is b.SlotState.RUNNING for entry in page.entries())
+                cut = cut or any(entry.state is b.SlotState.RUNNING for entry in page.entries(outcomes=False))
                 self._kill(pid, page, b.Reason.SHUTDOWN)
         return cut
 
-    def _overdue(self, page: b.Page) -> tuple[int, b.Reason] | None:
-        """The slot of a task that has to end, and why; NONE: it may still end by itself."""
+    def _overdue(self, page: b.Page) -> tuple[b.Entry, b.Reason] | None:
+        """A task that has to end, and why; NONE: it may still end by itself."""
         warned = None
         now = b.clock()
-        for entry in page.entries():
+        for entry in page.entries(outcomes=False):
             if entry.state is not b.SlotState.RUNNING:
                 continue
             if not entry.timeout or (late := now - entry.started_at - entry.timeout * 1e9) <= 0:
                 continue
             if entry.marks & b.Mark.CANCEL:
-                return entry.slot, b.Reason.CANCEL
+                return entry, b.Reason.CANCEL
             if late > HARD_AFTER * 1e9:
-                return entry.slot, b.Reason.TIMEOUT
+                return entry, b.Reason.TIMEOUT
             if not page.is_overdue(entry.slot):
-                warned = entry.slot, b.Reason.NONE
+                warned = entry, b.Reason.NONE
         return warned
 
     def _halt(self, pid: int) -> bool:

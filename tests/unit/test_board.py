@@ -1,0 +1,169 @@
+"""The board: what one process writes another reads whole."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+import uuid
+from collections.abc import Iterator
+
+import pytest
+
+from django_simple_queue.records import PLAIN_SUCCESS, Claim, Outcome
+from django_simple_queue.states import FAILED
+from django_simple_queue.worker import board as b
+
+WORKER = 7
+
+
+def claim(number: int, *, timeout: float | None = None, slotted: bool = False) -> Claim:
+    return Claim(uuid.uuid4(), "jobs.run", "{}", "default", 0, 1, 2, 0, 5, timeout, slotted, number)
+
+
+@pytest.fixture
+def board() -> b.Board:
+    return b.Board(2)
+
+
+@pytest.fixture
+def page(board: b.Board) -> b.Page:
+    page = board.pages[0]
+    page.words[b.STATE] = b.PageState.LIVE
+    return page
+
+
+def test_there_are_more_pages_than_runners(board: b.Board) -> None:
+    """A new runner need not wait until the page of the one before is settled."""
+    assert len(board.pages) > 2
+    assert len({page.index for page in board.pages}) == len(board.pages)
+
+
+def test_a_claims_number_tells_its_worker_and_is_never_used_twice(board: b.Board) -> None:
+    numbers = [
+        page.number_claim(worker, len(board.pages)) for page in board.pages for worker in (WORKER, WORKER, WORKER, 8)
+    ]
+    assert len(set(numbers)) == len(numbers)
+    assert {number >> 32 for number in numbers} == {WORKER, 8}
+
+
+def test_a_page_that_is_used_again_goes_on_counting(board: b.Board, page: b.Page) -> None:
+    before = page.number_claim(WORKER, len(board.pages))
+    page.wipe()
+    assert page.number_claim(WORKER, len(board.pages)) > before
+
+
+def test_a_number_is_on_its_page_until_nothing_has_it(board: b.Board, page: b.Page) -> None:
+    number = page.number_claim(WORKER, len(board.pages))
+    assert board.numbers() == {number}
+    (slot,) = page.put([claim(number)], None)
+    assert page.words[b.PENDING] == 0
+    assert board.numbers() == {number}
+    assert page.in_use()
+    page.start(slot)
+    page.done(slot, PLAIN_SUCCESS)
+    assert board.numbers() == {number}
+    page.empty(slot)
+    assert not board.numbers()
+    assert not page.in_use()
+
+
+def test_an_entry_says_what_finishing_needs(page: b.Page) -> None:
+    given = claim(5, timeout=1.5, slotted=True)
+    (slot,) = page.put([given], 60)
+    page.start(slot)
+    (entry,) = page.entries()
+    assert (entry.state, entry.timeout, entry.outcome) == (b.SlotState.RUNNING, 1.5, None)
+    found = entry.claim
+    assert (found.uuid, found.holder, found.attempt, found.max_attempts, found.slotted) == (given.id, 5, 2, 5, True)
+    assert 0 <= b.clock() - entry.started_at < 1e9
+
+
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        PLAIN_SUCCESS,
+        Outcome(output="é\ud800\0", log="line\n"),
+        Outcome(FAILED, "", "ValueError()", None, "timeout", True),
+        Outcome(stored=True),
+    ],
+)
+def test_an_outcome_comes_back_as_it_was(page: b.Page, outcome: Outcome) -> None:
+    (slot,) = page.put([claim(5)], None)
+    assert page.done(slot, outcome)
+    (entry,) = page.entries()
+    assert entry.outcome == outcome
+
+
+def test_an_outcome_that_does_not_fit_is_refused_and_leaves_the_others(page: b.Page) -> None:
+    first, second = page.put([claim(5), claim(5)], None)
+    page.start(second)
+    assert page.done(first, Outcome(output="x" * (b.TEXT // 2)))
+    assert not page.done(second, Outcome(output="y" * (b.TEXT // 2)))
+    states = {entry.slot: entry.state for entry in page.entries()}
+    assert states == {first: b.SlotState.DONE, second: b.SlotState.RUNNING}
+
+
+def test_what_is_overdue_is_a_run_not_a_slot(page: b.Page) -> None:
+    """The warning may come late: another task in the same slot is not meant."""
+    (slot,) = page.put([claim(5, timeout=1)], None)
+    page.start(slot)
+    (late,) = page.entries()
+    page.warn(late)
+    assert page.is_overdue(slot)
+    page.empty(slot)
+    page.put([claim(6, timeout=1)], None)
+    page.warn(late)
+    assert not page.is_overdue(slot)
+    page.start(slot)
+    assert not page.is_overdue(slot)
+
+
+def test_a_wiped_page_is_free_and_empty(page: b.Page) -> None:
+    page.put([claim(5)], None)
+    page.words[b.SOLO] = page.words[b.IDLE] = page.words[b.REASON] = 1
+    page.wipe()
+    assert not page.in_use()
+    assert page.words[b.STATE] == b.PageState.FREE
+    assert not any(page.words[word] for word in (b.SOLO, b.IDLE, b.REASON, b.USED))
+
+
+def run_and_store_for_ever(page: b.Page) -> None:
+    """A runner's writes, as fast as they come: outcomes of all sizes, each naming its claim's number."""
+    number = 0
+    while True:
+        number += 1
+        slots = page.put([claim(number) for _ in range(20)], None)
+        for i, slot in enumerate(slots):
+            page.start(slot)
+            page.done(slot, Outcome(output=f"{number} " + "x" * (number * 7919 * (i + 1) % 2000)))
+        for slot in slots:
+            page.empty(slot)
+        page.words[b.USED] = 0
+
+
+@pytest.fixture
+def busy(page: b.Page) -> Iterator[b.Page]:
+    pid = os.fork()
+    if not pid:
+        try:
+            run_and_store_for_ever(page)
+        finally:
+            os._exit(1)
+    yield page
+    os.kill(pid, signal.SIGKILL)
+    _, status = os.waitpid(pid, 0)
+    assert os.WIFSIGNALED(status)
+
+
+def test_a_living_page_is_read_whole_while_it_is_written(busy: b.Page) -> None:
+    """Else an outcome would go to another task, or whoever reads would fall over its pieces."""
+    end = time.monotonic() + 1.0
+    seen = 0
+    while time.monotonic() < end:
+        for entry in busy.entries():
+            if entry.outcome is not None:
+                assert entry.outcome.output is not None
+                assert entry.outcome.output.split()[0] == str(entry.claim.holder)
+                seen += 1
+    assert seen > 100
