@@ -105,6 +105,13 @@ def types(session: nox.Session) -> None:
     session.run("mypy", *session.posargs)
 
 
+@nox.session(python=own_python().program)
+def demo(session: nox.Session) -> None:
+    """A queue on an SQLite database: every source file of the standard library is a task."""
+    session.install("-e.", "rich>=13")
+    session.run("python", "examples/demo/run.py", *session.posargs)
+
+
 @nox.session
 def migrate_1m(session: nox.Session) -> None:
     """Time migration 0003 on a million rows of 0.1.x, on every database of the matrix."""
