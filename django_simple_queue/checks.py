@@ -194,9 +194,11 @@ def _lease() -> Iterator[CheckMessage]:
 @register(TAG)
 def check_atomic(**kwargs: Any) -> list[CheckMessage]:
     """Atomic tasks where one transaction that writes holds up all others."""
-    from .api import queue_alias  # not while apps are loaded
+    from .models import Task  # not while apps are loaded
 
-    alias = queue_alias()
+    alias = given("DATABASE")
+    if alias is NOTHING or alias is None:
+        alias = router.db_for_write(Task)
     if not atomic_callables or alias not in connections or not dialect_for(connections[alias]).one_writer:
         return []
     which = ", ".join(sorted(set(atomic_callables)))
