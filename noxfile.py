@@ -112,6 +112,22 @@ def demo(session: nox.Session) -> None:
     session.run("python", "examples/demo/run.py", *session.posargs)
 
 
+@nox.session(python=own_python().program)
+def bench(session: nox.Session) -> None:
+    """Measure the queue on every database, or on --database NAME, against the bare driver."""
+    environment = install(session, own_python(), matrix.load().djangos[0].version, "psycopg", "mysqlclient")
+    session.run("python", "-m", "benchmarks.bench", *session.posargs, env=environment)
+
+
+@nox.session(python=own_python().program)
+def chaos(session: nox.Session) -> None:
+    """Kill workers and the server at random under load: --database NAME --minutes N."""
+    environment = install(session, own_python(), matrix.load().djangos[0].version, "psycopg", "mysqlclient")
+    names = [] if "--database" in session.posargs else [row.name for row in matrix.load().databases]
+    for words in [["--database", name] for name in names] or [[]]:
+        session.run("python", "-m", "tests.chaos", *words, *session.posargs, env=environment)
+
+
 @nox.session
 def migrate_1m(session: nox.Session) -> None:
     """Time migration 0003 on a million rows of 0.1.x, on every database of the matrix."""
