@@ -16,7 +16,7 @@ def run_atomically(alias: str, claim: Claim, run: Callable[[], Outcome]) -> Outc
     Raises whatever `run` raises, and LeaseLost if the task was no longer held: then nothing is written.
     """
     session = Session(alias)
-    with session.transaction():
+    with session.undoable():
         outcome = run()
         if not finish.finish_one(session, claim, outcome):
             raise LeaseLost(f"Task {claim.uuid} was no longer held when it ended: what it wrote is rolled back.")

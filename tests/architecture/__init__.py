@@ -1,0 +1,1 @@
+"""The layer rules of CONTRIBUTING.md, read from the source itself."""

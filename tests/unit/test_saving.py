@@ -1,0 +1,71 @@
+"""Task.save(): a copy that somebody read earlier undoes nothing that happened since."""
+
+from __future__ import annotations
+
+import pytest
+
+from django_simple_queue.models import Task
+
+pytestmark = pytest.mark.django_db
+
+
+def make(**values: object) -> Task:
+    return Task.objects.create(task="tests.jobs.tasks.noop", args="{}", **values)
+
+
+def claimed_since(task: Task) -> None:
+    Task.objects.filter(pk=task.pk).update(status=Task.PROGRESS, holder=7, attempt=1, losses=1, worker="w")
+
+
+def test_a_stale_copy_saved_unchanged_writes_nothing() -> None:
+    copy = Task.objects.get(pk=make().pk)
+    claimed_since(copy)
+    copy.save()
+    task = Task.objects.get(pk=copy.pk)
+    assert (task.status, task.holder, task.attempt, task.losses, task.worker) == (Task.PROGRESS, 7, 1, 1, "w")
+
+
+def test_a_stale_copy_writes_only_what_was_changed_on_it() -> None:
+    copy = Task.objects.get(pk=make().pk)
+    claimed_since(copy)
+    copy.output, copy.holder, copy.attempt, copy.worker = "mine", None, 0, "me"
+    copy.save()
+    task = Task.objects.get(pk=copy.pk)
+    assert (task.output, task.status, task.holder, task.attempt, task.worker) == ("mine", Task.PROGRESS, 7, 1, "w")
+
+
+@pytest.mark.parametrize("update_fields", [None, ["status", "holder", "attempt"]])
+def test_putting_a_task_back_queues_it_at_the_end(update_fields: list[str] | None) -> None:
+    first = make(status=Task.FAILED)
+    last = make()
+    copy = Task.objects.get(pk=first.pk)
+    copy.status, copy.holder = Task.QUEUED, 5
+    copy.save(update_fields=update_fields)
+    task = Task.objects.get(pk=first.pk)
+    assert (task.status, task.holder, task.seq > last.seq) == (Task.QUEUED, None, True)
+
+
+def test_nobody_but_a_claim_says_that_a_task_is_in_progress() -> None:
+    copy = Task.objects.get(pk=make().pk)
+    copy.status = Task.PROGRESS
+    copy.save()
+    assert Task.objects.get(pk=copy.pk).status == Task.QUEUED
+
+
+def test_a_refreshed_copy_knows_what_it_was_refreshed_to() -> None:
+    copy = Task.objects.get(pk=make().pk)
+    claimed_since(copy)
+    copy.refresh_from_db()
+    copy.log = "noted"
+    copy.save()
+    task = Task.objects.get(pk=copy.pk)
+    assert (task.log, task.status, task.holder) == ("noted", Task.PROGRESS, 7)
+
+
+def test_deferred_fields_are_left_alone() -> None:
+    pk = make(output="kept").pk
+    copy = Task.objects.only("id", "status").get(pk=pk)
+    copy.status = Task.CANCELLED
+    copy.save()
+    task = Task.objects.get(pk=pk)
+    assert (task.status, task.output) == (Task.CANCELLED, "kept")
