@@ -179,8 +179,7 @@ class WhatIsClaimed(ClaimTests):
             self.assertEqual((row.status, row.holder, row.started_at), (Task.SCHEDULED, None, None))
 
     def test_what_was_put_back_starts_anew(self) -> None:
-        old = {"attempt": 2, "losses": 2, "output": "o", "error": "e", "log": "l", "finished_at": timezone.now()}
-        (again,) = self.add(**old)
+        (again,) = self.add(attempt=2, losses=2, output="o", error="e", log="l", finished_at=timezone.now())
         (found,) = self.claim(1)
         self.assertEqual((found.attempt, found.losses), (0, 0))
         row = self.row(again)
