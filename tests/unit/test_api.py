@@ -48,7 +48,7 @@ WRONG: list[tuple[tuple[Any, ...], dict[str, Any], type[Exception], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("args", "more", "kind", "said"), WRONG, ids=lambda value: str(value)[:40])
+@pytest.mark.parametrize(("args", "more", "kind", "said"), WRONG, ids=[f"{i}-{w[3]}" for i, w in enumerate(WRONG)])
 def test_wrong_input_names_what_is_wrong_and_adds_no_row(
     args: tuple[Any, ...], more: dict[str, Any], kind: type[Exception], said: str
 ) -> None:
