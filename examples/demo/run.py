@@ -116,9 +116,9 @@ def progress(done: int, count: int):
 def show_sources() -> None:
     results = [
         (Path(json.loads(args)["path"]), json.loads(output))
-        for args, output in Task.objects.filter(
-            task="words.tasks.measure", status=Task.COMPLETED
-        ).values_list("args", "output")
+        for args, output in Task.objects.filter(task="words.tasks.measure", status=Task.COMPLETED).values_list(
+            "args", "output"
+        )
     ]
     names: Counter[str] = Counter()
     for _, result in results:

@@ -136,6 +136,9 @@ class Meddled:
         change()
         return self.memory[where]
 
+    def __setitem__(self, where: slice, value: bytes) -> None:
+        self.memory[where] = value
+
 
 def test_a_page_that_changes_while_it_is_read_is_read_again(page: b.Page) -> None:
     """Else an outcome would go to another task, or whoever reads would fall over its pieces."""
