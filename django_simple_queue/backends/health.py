@@ -44,7 +44,7 @@ class Health:
 
     def driver(self) -> str:
         module = self.connection.Database
-        version = getattr(module, "__version__", "") or ".".join(map(str, getattr(module, "version_info", ())[:3]))
+        version = getattr(module, "__version__", "")
         return f"{module.__name__.partition('.')[0]} {version}".strip()
 
     def isolation(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import inspect
 import json
@@ -132,7 +133,8 @@ class Executor:
         elif left := asyncio.all_tasks(self.loop):
             for task in left:
                 task.cancel()
-            self.loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+            with contextlib.suppress(OSError):  # its selector was closed: the runner ends itself
+                self.loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
 
 
 def failed(claim: Claim, error: BaseException) -> Outcome:

@@ -10,22 +10,20 @@ import signal
 import threading
 import time
 from collections import deque
-from functools import cached_property
 from typing import NamedTuple
 
 from django.db import Error
 
-from ..backends import ClaimStrategy, OwnSession, get_strategy
-from ..backends.errors import Trouble, trouble
+from ..backends import OwnSession
 from ..conf import get_settings
 from ..queue import finish
-from ..queue.claim import Claimer, claim
 from ..records import Claim, Outcome
 from ..states import COMPLETED
 from . import board as b
 from . import capture, listeners
 from .atomic import run_atomically
 from .executor import Executor
+from .intake import Intake
 from .interrupt import SOFT_TIMEOUT
 from .news import read_news
 from .options import Options
@@ -60,6 +58,7 @@ class Runner:
         self.lock = threading.RLock()  # of the session, the done list and the page's text
         self.patience = Patience(self.session, self._call_off)
         self.pace = Pace(options.threads)
+        self.intake = Intake(options, board, page, self.patience, self.pace, self.lock)
         self.waiting: deque[tuple[int, Claim]] = deque()
         self.done: list[Run] = []
         self.done_since = 0.0
@@ -77,11 +76,6 @@ class Runner:
             self.work()
         self.wind_up()
         return 0
-
-    @cached_property
-    def strategy(self) -> ClaimStrategy:
-        """Chosen at the first claim: the keeper has then found that there is one, or has said why not."""
-        return self.patience.ride_out(lambda: get_strategy(session=self.session, wanted=self.options.strategy))
 
     def work(self) -> None:
         executor = self.new_executor()
@@ -103,8 +97,19 @@ class Runner:
         outcome = executor.run(claim, lambda: self.is_cancelled(slot))
         if os.getpid() != self.pid:
             os._exit(0)  # the task forked and its child came back: there must be one runner
+        self._end_if_crippled(slot, claim, outcome)
         self.pace.took(time.perf_counter() - began)
         self.keep(Run(slot, claim, outcome, executor.error))
+
+    def _end_if_crippled(self, slot: int, claim: Claim, outcome: Outcome) -> None:
+        """A task closed this process's files: nothing here can be trusted any more, but the board still is."""
+        try:
+            os.fstat(self.wake_fd)
+        except OSError:
+            logger.warning("Task %s (%s) closed files of its process, which is replaced.", claim.uuid, claim.task)
+            self.page.done(slot, outcome)
+            self.page.words[b.REASON] = b.Reason.STOPPED  # what other threads run is given back without a loss
+            os._exit(0)
 
     def new_executor(self) -> Executor:
         """For the calling thread."""
@@ -125,60 +130,11 @@ class Runner:
             or (self.options.max_rss is not None and self.ran > 0 and rss_mb() > self.options.max_rss)
         )
 
-    # -- claiming ------------------------------------------------------------------------------------------------
-
-    def fetch(self, *, solo: bool = True) -> bool:
-        """Claim a batch and show it on the board. `solo`: a task with a loss may come, since nothing else is held."""
-        worker_id, deadline = self.board.control[b.C_WORKER], self.board.control[b.C_DEADLINE]
-        if b.clock() > deadline:
-            # Our lease ran out, the database being away or the keeper dead: wait for either.
-            time.sleep(0.05)
-            return False
-        innocents_only = not (solo and self._claim_solo())
-        number = self.page.number_claim(worker_id, len(self.board.pages))
-        claimer = Claimer(worker_id, self.options.name, number, innocents_only)
-        try:
-            with self.lock:
-                claims = claim(self.strategy, claimer, self._room(), self.options.queues)
-        except Error as error:
-            self._claim_failed(error)
-            return False
-        if not (claims and claims[0].losses):
-            self.page.words[b.SOLO] = 0
-        self.page.words[b.CLAIMED] = 1
-        if not claims:
-            self.page.words[b.PENDING] = 0
-            return False
-        self.page.words[b.IDLE] = 0
-        self.waiting.extend(zip(self.page.put(claims, self.settings.task_timeout), claims, strict=True))
-        return True
-
-    def _room(self) -> int:
-        room = self.pace.batch()
-        if self.options.max_tasks is not None:
-            room = min(room, max(1, self.options.max_tasks - self.ran))
-        return min(room, sum(1 for _ in self.page.free_slots()))
-
-    def _claim_solo(self) -> bool:
-        """Ask for the right to run a task with a loss, of which a worker runs one at a time."""
-        self.page.words[b.SOLO] = 1
-        b.fence()
-        # A dead runner's page counts until it is settled.
-        if any(page.words[b.SOLO] for page in self.board.pages if page is not self.page):
-            self.page.words[b.SOLO] = 0
-            return False
-        return True
-
-    def _claim_failed(self, error: Error) -> None:
-        """The claim's outcome may be unknown: its number is given up, and the keeper gives back what it took."""
-        self.page.words[b.PENDING] = 0
-        self.page.words[b.SOLO] = 0
-        found = trouble(error)
-        if found is Trouble.OTHER:
-            raise error
-        if found is not Trouble.BUSY:
-            self.session.close()
-            self.patience.ride_out(lambda: self.session.rows("SELECT 1"))
+    def fetch(self) -> bool:
+        """Claim a batch, if there is one and the lease allows it."""
+        batch = self.intake.claim(self.ran)
+        self.waiting.extend(batch)
+        return bool(batch)
 
     # -- running -------------------------------------------------------------------------------------------------
 

@@ -90,7 +90,7 @@ class Settler:
 
     def _take_waiting(self, page: b.Page, entries: list[b.Entry]) -> None:
         taken = []
-        for entry in entries:
+        for entry in reversed(entries):  # the last first: its runner goes on with the first
             if entry.state is b.SlotState.WAITING and not entry.marks & b.Mark.TAKEN:
                 page.mark(entry.slot, b.Mark.TAKEN)
                 b.fence()

@@ -42,7 +42,7 @@ class ThreadedRunner(Runner):
             if not busy:
                 self.flush()
                 self.draining = False
-            if self.fetch(solo=True):
+            if self.fetch():
                 self._hand_out(busy)
                 return
             if not busy and not self.done:

@@ -31,6 +31,12 @@ class Never(ClaimStrategy):
         raise NotImplementedError
 
 
+@pytest.fixture(autouse=True)
+def no_atomic_callables(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whichever modules other tests have imported."""
+    monkeypatch.setattr(checks, "atomic_callables", [])
+
+
 def found() -> list[CheckMessage]:
     return run_checks(tags=[TAG])
 
@@ -178,3 +184,10 @@ def test_the_database_check_says_nothing_where_the_strategy_runs_or_is_unknown(s
     settings.DJANGO_SIMPLE_QUEUE_CLAIM_STRATEGY = value
     assert checks.check_strategies(databases=["default"]) == []
     assert checks.check_strategies(databases=None) == []
+
+
+def test_atomic_tasks_are_warned_of_where_one_transaction_writes_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checks, "atomic_callables", ["shop.tasks.pay"])
+    found = checks.check_atomic()
+    assert [message.id for message in found] == (["django_simple_queue.W004"] if connection.vendor == "sqlite" else [])
+    assert all("shop.tasks.pay" in message.msg for message in found)
