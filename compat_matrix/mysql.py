@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from compat_matrix.errors import ServerError
-from compat_matrix.processes import run
+from compat_matrix.processes import run, temporary_folder
 from compat_matrix.programs import starts_with_version
 
 DATABASE = "django_simple_queue"
@@ -86,6 +86,7 @@ class MySQL:
             "--no-defaults",
             f"--basedir={base}",
             f"--datadir={data}",
+            f"--tmpdir={temporary_folder(data)}",
             f"--lc-messages-dir={base}/share/mysql",
         ]
 

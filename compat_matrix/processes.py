@@ -45,14 +45,20 @@ def throw_away_folder(name: str) -> Iterator[Path]:
     with FileLock(folder / OWNER_LOCK):
         data = folder / "data"
         folder.chmod(0o755)
-        data.mkdir(mode=0o700)
-        if os.geteuid() == 0:
-            user = pwd.getpwnam(UNPRIVILEGED_USER)
-            os.chown(data, user.pw_uid, user.pw_gid)
+        for made in (data, temporary_folder(data)):
+            made.mkdir(mode=0o700)
+            if os.geteuid() == 0:
+                user = pwd.getpwnam(UNPRIVILEGED_USER)
+                os.chown(made, user.pw_uid, user.pw_gid)
         try:
             yield data
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def temporary_folder(data: Path) -> Path:
+    """A server's own: one that starts removes the temporary tables that it finds in a shared one."""
+    return data.with_name("tmp")
 
 
 def _remove_abandoned_folders() -> None:

@@ -143,6 +143,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--from", dest="sources", action="append", choices=[*SOURCES], default=[])
     options = parser.parse_args(given[: given.index("--")] if "--" in given else given)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # it is ignored in a shell's background jobs
     try:
         with ExitStack() as stack:
             environment = dict(os.environ)
