@@ -8,18 +8,20 @@ from contextlib import AbstractContextManager
 
 from django.db import Error, connections
 
-from django_simple_queue.backends import ClaimStrategy, OwnSession, get_strategy
+from django_simple_queue.backends import ClaimStrategy, OwnSession, Session, get_strategy
 from django_simple_queue.backends.errors import Trouble, trouble
 from django_simple_queue.queue import workers
 from django_simple_queue.queue.claim import Claimer, claim
 from django_simple_queue.queue.rescue import HOLDERS_PER_WORKER
 from django_simple_queue.records import Claim
 
-# One thread plays all parts, so nobody can wait for anybody: a locked row is an error at once.
+# One thread plays all parts, so nobody can wait for anybody: a locked row is an error at once, or soon.
 IMPATIENT = {
     "postgresql": "SET lock_timeout = '20ms'",
-    "mysql": "SET SESSION innodb_lock_wait_timeout = 0",  # at once on MariaDB; MySQL makes 1 of it
+    "mysql": "SET SESSION innodb_lock_wait_timeout = 1",
 }
+# With 0 the commit after a SKIP LOCKED that found all rows locked fails on MariaDB 10.11: error 1180.
+AT_ONCE_WITHOUT_SKIP_LOCKED = {"mysql": "SET SESSION innodb_lock_wait_timeout = 0"}
 
 
 def is_busy(error: Error) -> bool:
@@ -40,7 +42,7 @@ class Actor:
     def reset(self) -> None:
         """Connect and register anew; what was held is forgotten."""
         self.session.close()
-        self.be_impatient()
+        be_impatient(self.session)
         self.open, self.unsure = None, []
         self.holds: dict[uuid.UUID, Claim] = {}
         self.dead = False
@@ -81,11 +83,14 @@ class Actor:
         self.open, self.unsure = None, []
         self.session._open = False
         self.session.close()
-        self.be_impatient()
+        be_impatient(self.session)
 
-    def be_impatient(self) -> None:
-        if hurry := IMPATIENT.get(self.session.connection.vendor):
-            self.session.write(hurry)
+
+def be_impatient(session: Session) -> None:
+    skips = session.connection.features.has_select_for_update_skip_locked
+    known = IMPATIENT if skips else {**IMPATIENT, **AT_ONCE_WITHOUT_SKIP_LOCKED}
+    if hurry := known.get(session.connection.vendor):
+        session.write(hurry)
 
 
 def close(actors: list[Actor]) -> None:

@@ -7,9 +7,9 @@ from contextlib import contextmanager
 
 from django.test import override_settings
 
-from django_simple_queue.backends import OwnSession
+from django_simple_queue.backends import OwnSession, Session
 
-from .actors import Actor, close
+from .actors import Actor, be_impatient, close
 from .machine import WORKERS, QueueMachine
 from .rows import MAX_LOSSES
 
@@ -21,6 +21,8 @@ def on_stage() -> Iterator[type[QueueMachine]]:
     keeper = OwnSession(wait=0)
     rules = override_settings(DJANGO_SIMPLE_QUEUE_RETRY_BACKOFF=0, DJANGO_SIMPLE_QUEUE_MAX_WORKER_LOSSES=MAX_LOSSES)
     try:
+        be_impatient(keeper)
+        be_impatient(Session())
         with rules:
             yield type("Machine", (QueueMachine,), {"actors": actors, "keeper": keeper})
     finally:
