@@ -147,8 +147,9 @@ def run_suite(session: nox.Session, combination: Combination) -> None:
         environment["DSQ_TEST_DATABASE"] = running.url
         environment["DSQ_TEST_DRIVER"] = combination.driver
         # What asks no database need not run on each.
-        elsewhere = [] if combination.database.kind == "sqlite" else [f"--ignore={path}" for path in NO_DATABASE]
-        session.run("pytest", *(session.posargs or ["-n", "2", "-q", *elsewhere]), env=environment)
+        here = combination.database.kind == "sqlite" and combination.python == own_python()
+        elsewhere = [] if here else [f"--ignore={path}" for path in NO_DATABASE]
+        session.run("pytest", *(session.posargs or ["-n", "3", "-q", *elsewhere]), env=environment)
 
 
 def install(session: nox.Session, python: Python, django: str, *drivers: str) -> dict[str, str]:

@@ -52,7 +52,10 @@ def test_a_task_that_leaves_disorder_harms_no_other(stage: Stage, name: str, thr
     assert row(bad).status in (Task.COMPLETED, Task.FAILED)
     assert stage.starts()[str(bad.id)] <= 3
     assert [row(task).output for task in good] == ["ran"] * 10
-    assert {stage.starts()[str(task.id)] for task in good} == {1}
+    # With several threads a process that ends takes with it what the others run: that runs again.
+    most = 2 if (name, threads) == ("closes_everything", "2") else 1
+    assert max(stage.starts()[str(task.id)] for task in good) <= most
+    assert {row(task).losses for task in good} == {0}
     assert (row(loop).output, row(place).output) == ("looped", os.getcwd())
 
 
