@@ -108,8 +108,7 @@ class Runner:
         except OSError:
             logger.warning("Task %s (%s) closed files of its process, which is replaced.", claim.uuid, claim.task)
             self.page.done(slot, outcome)
-            self.page.words[b.REASON] = b.Reason.STOPPED  # what other threads run is given back without a loss
-            os._exit(0)
+            os._exit(0)  # other threads' tasks have a loss: one of them did it, and each runs alone next time
 
     def new_executor(self) -> Executor:
         """For the calling thread."""

@@ -55,7 +55,7 @@ def test_a_task_that_leaves_disorder_harms_no_other(stage: Stage, name: str, thr
     # With several threads a process that ends takes with it what the others run: that runs again.
     most = 2 if (name, threads) == ("closes_everything", "2") else 1
     assert max(stage.starts()[str(task.id)] for task in good) <= most
-    assert {row(task).losses for task in good} == {0}
+    assert max(row(task).losses for task in good) < most
     assert (row(loop).output, row(place).output) == ("looped", os.getcwd())
 
 
