@@ -136,6 +136,9 @@ class Meddled:
         change()
         return self.memory[where]
 
+    def __setitem__(self, where: slice, data: bytes) -> None:
+        self.memory[where] = data
+
     def __setitem__(self, where: slice, value: bytes) -> None:
         self.memory[where] = value
 
