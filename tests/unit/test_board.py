@@ -139,9 +139,6 @@ class Meddled:
     def __setitem__(self, where: slice, data: bytes) -> None:
         self.memory[where] = data
 
-    def __setitem__(self, where: slice, value: bytes) -> None:
-        self.memory[where] = value
-
 
 def test_a_page_that_changes_while_it_is_read_is_read_again(page: b.Page) -> None:
     """Else an outcome would go to another task, or whoever reads would fall over its pieces."""
