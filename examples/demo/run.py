@@ -13,9 +13,10 @@ import sysconfig
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from uuid import UUID
 
 import django
 from rich.console import Console
@@ -35,16 +36,18 @@ from django_simple_queue.models import Attempt, Task  # noqa: E402
 HERE = Path(__file__).parent
 WORKER = [sys.executable, str(HERE / "manage.py"), "task_worker", "--processes", "2", "--burst"]
 NOT_OURS = {"test", "tests", "idle_test", "site-packages", "dist-packages"}
-LONGEST = 300  # seconds for all of it
+STARTED, GIVE_UP_AFTER = time.monotonic(), 300  # seconds
 console = Console(highlight=False)
 
 
 def main() -> None:
     make_database()
     flaky, hopeless, count = enqueue()
-    while unfinished := Task.objects.filter(finished_at=None).count():
-        # A burst ends once nothing is runnable now. A retry that is not due yet is left to the next one.
-        work(count - unfinished, count)
+    with progress(count) as show:
+        while finished() < count:
+            # A burst ends once nothing is runnable now. A retry that is not due yet is left to the next one.
+            work(show)
+        show(count)
     show_sources()
     show_failures()
     show_rate()
@@ -59,13 +62,14 @@ def make_database() -> None:
     console.print(f"Database: {database}")
 
 
-def enqueue() -> tuple[object, object, int]:
+def enqueue() -> tuple[UUID, UUID, int]:
     """All the tasks; the ids of the one that is retried and the one that fails, and how many there are."""
     flaky = create_task(tasks.ask_a_busy_service, max_attempts=2)
     hopeless = create_task(tasks.measure, {"path": str(HERE / "no_such_file.py")})
     began = time.perf_counter()
     ids = create_tasks({"task": tasks.measure, "args": {"path": str(path)}} for path in standard_library())
-    console.print(f"Enqueued: {len(ids)} source files in {time.perf_counter() - began:.2f} s, and two that will fail")
+    took = time.perf_counter() - began
+    console.print(f"Enqueued: {len(ids)} source files in {took:.2f} s, a task that fails and one that is retried")
     return flaky, hopeless, len(ids) + 2
 
 
@@ -74,51 +78,52 @@ def standard_library() -> Iterator[Path]:
     return (path for path in root.rglob("*.py") if NOT_OURS.isdisjoint(path.relative_to(root).parts))
 
 
-def work(done: int, count: int) -> None:
-    """Run a worker until it ends, and show how far it is."""
-    give_up_at = time.monotonic() + LONGEST
-    with tempfile.TemporaryFile("w+", encoding="utf-8") as said, progress(done, count) as show:
+def finished() -> int:
+    return Task.objects.exclude(finished_at=None).count()
+
+
+def work(show: Callable[[int], None]) -> None:
+    """Run a worker until it ends, and show meanwhile how many tasks are finished."""
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as said:
         worker = subprocess.Popen(WORKER, stdout=said, stderr=subprocess.STDOUT)
         try:
-            while worker.poll() is None and time.monotonic() < give_up_at:
+            while worker.poll() is None:
+                if time.monotonic() > STARTED + GIVE_UP_AFTER:
+                    sys.exit("The tasks take far too long.")
                 time.sleep(0.1)
-                show(Task.objects.exclude(finished_at=None).count())
-            show(Task.objects.exclude(finished_at=None).count())
+                show(finished())
         finally:
-            if cut_off := worker.poll() is None:
-                worker.terminate()
-                worker.wait()
-        said.seek(0)
-        if cut_off or worker.returncode:
+            worker.terminate()
+            worker.wait()
+        if worker.returncode:
+            said.seek(0)
             sys.exit(f"task_worker ended with code {worker.returncode}. It said:\n{said.read()}")
 
 
 @contextmanager
-def progress(done: int, count: int):
+def progress(count: int) -> Iterator[Callable[[int], None]]:
     """A function that shows how many tasks are finished: on a terminal in place, else on a line every two seconds."""
     if console.is_terminal:
         columns = TextColumn("Working:"), BarColumn(), MofNCompleteColumn(), TextColumn("tasks finished")
         with Progress(*columns, console=console) as bar:
-            line = bar.add_task("", completed=done, total=count)
-            yield lambda finished: bar.update(line, completed=finished)
+            line = bar.add_task("", total=count)
+            yield lambda done: bar.update(line, completed=done)
         return
-    next_line = time.monotonic()
+    next_line = 0.0
 
-    def show(finished: int) -> None:
+    def show(done: int) -> None:
         nonlocal next_line
-        if time.monotonic() >= next_line or finished == count:
-            console.print(f"Working: {finished}/{count} tasks finished")
+        if time.monotonic() >= next_line:
+            console.print(f"Working: {done} of {count} tasks finished")
             next_line = time.monotonic() + 2
 
     yield show
 
 
 def show_sources() -> None:
+    measured = Task.objects.filter(task="words.tasks.measure", status=Task.COMPLETED)
     results = [
-        (Path(json.loads(args)["path"]), json.loads(output))
-        for args, output in Task.objects.filter(task="words.tasks.measure", status=Task.COMPLETED).values_list(
-            "args", "output"
-        )
+        (Path(json.loads(args)["path"]), json.loads(output)) for args, output in measured.values_list("args", "output")
     ]
     names: Counter[str] = Counter()
     for _, result in results:
@@ -138,10 +143,11 @@ def show_sources() -> None:
 
 
 def show_failures() -> None:
-    table = Table("task", "status", "attempt", "error", title="What went wrong")
+    table = Table("task", "attempt", "error", "in the end", title="What went wrong")
     for attempt in Attempt.objects.order_by("id"):
         task = Task.objects.get(pk=attempt.task_id)
-        table.add_row(task.task, task.get_status_display(), str(attempt.number), attempt.error.partition("\n")[0])
+        end = ": ".join(filter(None, (task.get_status_display(), task.output)))
+        table.add_row(task.task, str(attempt.number), attempt.error.partition("\n")[0], end)
     console.print(table)
 
 
@@ -153,7 +159,7 @@ def show_rate() -> None:
     console.print(f"{done.count()} tasks in {seconds:.1f} s: {done.count() / seconds:,.0f} a second")
 
 
-def check(flaky: object, hopeless: object) -> None:
+def check(flaky: UUID, hopeless: UUID) -> None:
     """One task is expected to fail, one to succeed on its second attempt, all others on their first."""
     found = {task.id: task for task in Task.objects.all()}
     retried, failed = found.pop(flaky), found.pop(hopeless)
