@@ -13,6 +13,7 @@ from django.db import connection
 
 from django_simple_queue import checks
 from django_simple_queue.backends import ClaimStrategy, Fit
+from django_simple_queue.backends.dialects import dialect_for
 from django_simple_queue.conf import get_settings
 
 TAG = "django_simple_queue"
@@ -32,9 +33,11 @@ class Never(ClaimStrategy):
 
 
 @pytest.fixture(autouse=True)
-def no_atomic_callables(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whichever modules other tests have imported."""
-    monkeypatch.setattr(checks, "atomic_callables", [])
+def atomic_callables(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What this process has seen of them depends on which tests were imported."""
+    seen: list[str] = []
+    monkeypatch.setattr(checks, "atomic_callables", seen)
+    return seen
 
 
 def found() -> list[CheckMessage]:
@@ -156,6 +159,23 @@ def test_a_setting_that_does_not_exist_is_warned_of(settings: Any, name: str, hi
     assert message.id == f"{TAG}.W001"
     assert name in message.msg
     assert str(message.hint).startswith(hint)
+
+
+def test_atomic_tasks_are_warned_of_where_one_transaction_holds_up_all_others(atomic_callables: list[str]) -> None:
+    atomic_callables += ["myapp.tasks.b", "myapp.tasks.a", "myapp.tasks.b"]
+    if not dialect_for(connection).one_writer:
+        assert found() == []
+    else:
+        (message,) = found()
+        assert message.id == f"{TAG}.W004"
+        assert "(myapp.tasks.a, myapp.tasks.b) on database 'default'" in message.msg
+
+
+def test_atomic_tasks_do_not_hide_what_else_is_wrong(settings: Any, atomic_callables: list[str]) -> None:
+    atomic_callables.append("myapp.tasks.a")
+    settings.DJANGO_SIMPLE_QUEUE_DATABASE = "nowhere"
+    settings.DJANGO_SIMPLE_QUEUE_TASK_TIMEOUT = "soon"
+    assert ids() == ["E001", "E005"]
 
 
 @pytest.mark.django_db
