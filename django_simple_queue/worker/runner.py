@@ -22,7 +22,7 @@ from ..states import COMPLETED
 from . import board as b
 from . import capture, listeners
 from .atomic import run_atomically
-from .executor import Executor
+from .executor import Executor, close_open_transactions
 from .intake import Intake
 from .interrupt import SOFT_TIMEOUT
 from .news import read_news
@@ -131,9 +131,17 @@ class Runner:
 
     def fetch(self) -> bool:
         """Claim a batch, if there is one and the lease allows it."""
-        batch = self.intake.claim(self.ran)
+        batch = self.claim_batch()
         self.waiting.extend(batch)
         return bool(batch)
+
+    def claim_batch(self) -> list[tuple[int, Claim]]:
+        read_news(self.wake_fd, self.options.alias)  # before: what it wakes us for is looked for now
+        return self.intake.claim(self.ran)
+
+    def holds_more(self) -> bool:
+        """Whether anything is held here that is not done."""
+        return bool(self.waiting)
 
     # -- running -------------------------------------------------------------------------------------------------
 
@@ -169,16 +177,14 @@ class Runner:
 
     def keep(self, run: Run) -> None:
         """Put an outcome on the board, from where it is stored with others; at once if it does not fit there."""
-        self.ran += 1
         with self.lock:
-            if not self.page.done(run.slot, run.outcome):
-                self.flush()
-                if not self.page.done(run.slot, run.outcome):
-                    self.store([run])
-                    return
+            self.ran += 1
             if not self.done:
                 self.done_since = time.monotonic()
+            fits = self.page.done(run.slot, run.outcome)
             self.done.append(run)
+        if not fits:
+            self.flush()
 
     def flush_is_due(self) -> bool:
         return bool(self.returned) or (
@@ -202,24 +208,29 @@ class Runner:
                     self.page.empty(slot)
         for run in done:
             self._tell(run)
+        if done:
+            close_open_transactions()  # of receivers
 
     def store(self, runs: list[Run]) -> list[Run]:
         """Those of `runs` that are stored now; one that is held up by somebody's transaction stays for later."""
         done = [(run.claim, run.outcome) for run in runs if not run.outcome.stored]
         result = self.patience.ride_out(lambda: finish.finish(self.session, done))
+        held_up, lost = ({claim.id for claim in claims} for claims in (result.held_up, result.lost))
+        stored = []
         for run in runs:
-            if run.claim in result.lost and not self.page.marks(run.slot) & b.Mark.STORED:
+            if run.claim.id in held_up:
+                self.done.append(run)
+                self.done_since = time.monotonic()
+                continue
+            if run.claim.id in lost and not self.page.marks(run.slot) & b.Mark.STORED:
                 logger.warning(
                     "Task %s (%s): its claim was lost before its result could be stored; the result is dropped.",
                     run.claim.uuid, run.claim.task,
                 )  # fmt: skip
-        stored = [run for run in runs if run.claim not in result.held_up]
-        if result.held_up:
-            self.done += [run for run in runs if run.claim in result.held_up]
-            self.done_since = time.monotonic()
-        for run in stored:
+            else:
+                stored.append(run)
             self.page.empty(run.slot)
-        if not self.waiting:
+        if not self.holds_more():
             self.page.words[b.SOLO] = 0
         return stored
 
@@ -238,8 +249,7 @@ class Runner:
         b.fence()
         if self.over() or self.fetch():
             return
-        if select.select([self.wake_fd], [], [], LOOK_AGAIN)[0]:
-            read_news(self.wake_fd, self.options.alias)
+        select.select([self.wake_fd], [], [], FLUSH_SECONDS if self.done else LOOK_AGAIN)
 
     def wind_up(self) -> None:
         """Give back what was not started, store the rest."""

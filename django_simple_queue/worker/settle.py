@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 
 from ..backends.session import Session
+from ..conf import get_settings
 from ..queue import finish, rescue
 from ..queue.control import held_and_cancelled, stored_id
 from ..records import Claim, failure
@@ -22,6 +23,7 @@ LONG_RUN = 2_000_000_000  # ns after which what shares a batch with a task is no
 class Settler:
     def __init__(self, session: Session, board: b.Board, wake_fds: Sequence[int]) -> None:
         self.session, self.board, self.wake_fds = session, board, wake_fds
+        self.news: list[tuple[bytes, Claim]] = []  # that on_failure is to be sent, and for what
 
     def stored(self, claim: Claim) -> Claim:
         """The board keeps ids as UUIDs; this database's driver may want text."""
@@ -32,20 +34,28 @@ class Settler:
     def settle_dead_pages(self) -> None:
         """Done: finished. Running: one loss. Not started: given back. Then the page is free again."""
         for page in self.board.dead():
-            self.settle(page)
-            page.wipe()
+            if self.settle(page):
+                page.wipe()
+        self._tell_news()
 
-    def settle(self, page: b.Page) -> None:
+    def settle(self, page: b.Page) -> bool:
+        """False if somebody's transaction holds up what was done: that stays on the page for the next time."""
         entries = page.entries()
         done = [(self.stored(e.claim), e.outcome) for e in entries if e.state is b.SlotState.DONE]
         waiting = [self.stored(e.claim) for e in entries if e.state is b.SlotState.WAITING]
-        finish.finish(self.session, [(claim, outcome) for claim, outcome in done if outcome is not None])
+        result = finish.finish(self.session, [(claim, outcome) for claim, outcome in done if outcome is not None])
         for entry in entries:
             if entry.state is b.SlotState.RUNNING:
                 self._settle_running(page, entry)
         finish.release(self.session, waiting)
         if number := page.words[b.PENDING]:
             finish.release_holder(self.session, number)  # its claim may have been committed unseen
+            page.words[b.PENDING] = 0
+        held_up = {claim.uuid for claim in result.held_up}
+        for entry in entries:
+            if entry.claim.uuid not in held_up:
+                page.empty(entry.slot)
+        return not held_up
 
     def _settle_running(self, page: b.Page, entry: b.Entry) -> None:
         claim = self.stored(entry.claim)
@@ -53,23 +63,29 @@ class Settler:
         meant = page.words[b.VICTIM] == entry.slot
         if reason == b.Reason.TIMEOUT and meant:
             text = f"Task timed out after {entry.timeout:g} seconds"
-            logger.error("Task %s failed: %s", claim.uuid, text)
-            finish.finish_one(self.session, claim, failure(text, kind="timeout"))
-            self._tell(TIMED_OUT, claim)
+            outcome = failure(text, kind="timeout")
+            if finish.finish_one(self.session, claim, outcome):
+                logger.error("Task %s failed: %s", claim.uuid, text)
+                if outcome.is_last(claim, get_settings().max_attempts):
+                    self.news.append((TIMED_OUT, claim))
         elif reason == b.Reason.CANCEL and meant:
             finish.finish_one(self.session, claim, failure("Cancelled while it ran", kind="cancel"))
         elif reason != b.Reason.NONE:
             finish.release(self.session, [claim])  # its runner was killed, but not for its sake
         else:
             text = f"Worker subprocess {died} while this task ran"
-            logger.error("Task %s: %s", claim.uuid, text)
-            if rescue.lose_one(self.session, claim.id, claim.holder, text) == FAILED:
-                self._tell(LOST, claim)
+            status = rescue.lose_one(self.session, claim.id, claim.holder, text)
+            if status is not None:
+                logger.error("Task %s: %s", claim.uuid, text)
+            if status == FAILED:
+                self.news.append((LOST, claim))
 
-    def _tell(self, kind: bytes, claim: Claim) -> None:
-        """Have a living runner send the signal: no user code runs in the keeper."""
-        for page in self.board.live()[:1]:
-            write_news(self.wake_fds[page.index], kind, claim.uuid)
+    def _tell_news(self) -> None:
+        """Have a living runner send the signals, once there is one: no user code runs in the keeper."""
+        if self.news and (live := self.board.live()):
+            for kind, claim in self.news:
+                write_news(self.wake_fds[live[0].index], kind, claim.uuid)
+            self.news.clear()
 
     # -- living runners ------------------------------------------------------------------------------------------
 
