@@ -6,7 +6,7 @@ import json
 import threading
 import time
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -93,15 +93,13 @@ class Task(models.Model):
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Insert the task; or write what was changed on this instance since it was read, and nothing a holder owns."""
-        if self._state.adding or kwargs.get("force_insert"):
+        if kwargs.get("force_insert") or (self._state.adding and not kwargs.get("force_update")):
             super().save(*args, **kwargs)
-        else:
-            names = self._changed()
-            if (wanted := kwargs.pop("update_fields", None)) is not None:
-                names &= set(wanted) | {"seq"}
-            if names:
-                super().save(*args, **kwargs, update_fields=[*names, "modified"])
-        self._remember()
+            self._remember()
+        elif names := self._changed(kwargs.pop("update_fields", None)):
+            names.add("modified")
+            super().save(*args, **kwargs, update_fields=names)
+            self._remember(names)
 
     @property
     def priority(self) -> int:
@@ -134,14 +132,19 @@ class Task(models.Model):
         task._remember()
         return task
 
-    def refresh_from_db(self, *args: Any, **kwargs: Any) -> None:
-        super().refresh_from_db(*args, **kwargs)
-        self._remember()
+    def refresh_from_db(
+        self, using: str | None = None, fields: Iterable[str] | None = None, *more: Any, **kw: Any
+    ) -> None:
+        names = None if fields is None else list(fields)
+        super().refresh_from_db(using, names, *more, **kw)
+        self._remember(names)
 
-    def _changed(self) -> set[str]:
+    def _changed(self, wanted: Iterable[str] | None) -> set[str]:
         """Names of the fields that save() may write and that differ from what was read. A new QUEUED renews `seq`."""
         now, read = self._values(), self._as_read
         names = {n for n, value in now.items() if n not in NEVER_SAVED and (n not in read or read[n] != value)}
+        if wanted is not None:
+            names &= set(wanted)
         if "status" in names and self.status == states.PROGRESS:
             names.discard("status")
         if "status" in names and self.status == states.QUEUED:
@@ -149,8 +152,10 @@ class Task(models.Model):
             names.add("seq")
         return names - {"modified"}
 
-    def _remember(self) -> None:
-        self._as_read = self._values()
+    def _remember(self, names: Iterable[str] | None = None) -> None:
+        """What the database has now of the fields named, or of all."""
+        values = self._values()
+        self._as_read = values if names is None else self._as_read | {name: values[name] for name in names}
 
     def _values(self) -> dict[str, Any]:
         deferred = self.get_deferred_fields()
