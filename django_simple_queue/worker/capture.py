@@ -12,13 +12,28 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, TextIO
 
+from ..conf import get_settings
+
 FORMAT = "%(asctime)s %(name)s %(levelname)s %(message)s"
 _current: ContextVar[list[str] | None] = ContextVar("django_simple_queue_log", default=None)
 
 
+class Said(list[str]):
+    """What one task says, as far as it will be kept: no more than that is held in memory."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.room = get_settings().max_output_size + 1  # so that it can be seen that there was more
+
+    def append(self, text: str) -> None:
+        if self.room > 0:
+            super().append(text[: self.room])
+            self.room -= len(text)
+
+
 def begin() -> list[str]:
     """From here on this context's output is appended to the list returned."""
-    parts: list[str] = []
+    parts = Said()
     _current.set(parts)
     return parts
 
@@ -36,8 +51,8 @@ class Stream:
 
     def write(self, text: str) -> int:
         parts = _current.get()
-        if parts is None:
-            return self._stream.write(text)
+        if parts is None or not isinstance(text, str):
+            return self._stream.write(text)  # which refuses what is no text
         parts.append(text)
         if self._echo:
             self._stream.write(text)
@@ -57,7 +72,10 @@ class Handler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         parts = _current.get()
         if parts is not None:
-            parts.append(self.format(record) + "\n")
+            try:
+                parts.append(self.format(record) + "\n")
+            except Exception:  # a wrong call of logging is told, it does not fail the task
+                self.handleError(record)
         elif self.alone and record.levelno >= logging.WARNING and logging.lastResort is not None:
             logging.lastResort.handle(record)  # what Python would have done had this handler not been there
 

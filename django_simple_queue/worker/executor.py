@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import Any
 
 from asgiref.sync import async_to_sync
-from django.db import connections, reset_queries
+from django.db import Error, connections, reset_queries
 
 from .. import callables
 from ..conf import get_settings
@@ -48,7 +48,7 @@ class Executor:
         self.atomically = atomically  # calls and finishes in one transaction
         self.alias = alias
         self.own_process = own_process  # else connections, folder and event loop are somebody else's to keep in order
-        self.folder = os.getcwd()
+        self.folder = _folder()
         self.loop = asyncio.new_event_loop() if own_process else None
         self.yielded: list[str] = []  # by the generator that runs
         self.error: BaseException | None = None  # of the last run
@@ -122,11 +122,9 @@ class Executor:
         for number, handler in self.handlers.items():
             if signal.getsignal(number) is not handler:
                 signal.signal(number, handler)
-        try:
-            if os.getcwd() != self.folder:
+        if self.folder and _folder() != self.folder:
+            with contextlib.suppress(OSError):  # it is gone, as after a deployment: no task's fault
                 os.chdir(self.folder)
-        except OSError:
-            os.chdir(self.folder)
         close_open_transactions()
         if self.loop is None or self.loop.is_closed():
             self.loop = asyncio.new_event_loop()
@@ -140,9 +138,8 @@ class Executor:
 def failed(claim: Claim, error: BaseException) -> Outcome:
     """The outcome of a run that raised `error`."""
     timed_out = isinstance(error, TaskTimeout)
-    first = (
-        f"Task timed out after {claim.timeout or get_settings().task_timeout:g} seconds" if timed_out else repr(error)
-    )
+    seconds = claim.timeout or get_settings().task_timeout or 0
+    first = f"Task timed out after {seconds:g} seconds" if timed_out else listeners.described(error)
     text = f"{first}\n\n{''.join(traceback.format_exception(error))}"
     return failure(storable(text) or "", kind="timeout" if timed_out else "error", final=gives_up(claim, error))
 
@@ -190,6 +187,13 @@ async def _all_of(parts: Any) -> list[Any]:
     return [part async for part in parts]
 
 
+def _folder() -> str | None:
+    """The working directory, unless somebody has removed it."""
+    with contextlib.suppress(OSError):
+        return os.getcwd()
+    return None
+
+
 def _refresh_connections() -> None:
     for connection in connections.all(initialized_only=True):
         connection.close_if_unusable_or_obsolete()
@@ -199,8 +203,9 @@ def close_open_transactions() -> None:
     """A task's connections, this thread's: roll back and drop those in a transaction, others as they have aged."""
     reset_queries()
     for connection in connections.all(initialized_only=True):
-        if connection.connection is not None and (connection.in_atomic_block or not connection.autocommit):
-            connection.in_atomic_block = False  # or close() would keep it for the end of a block that never comes
-            connection.close()
-        else:
-            connection.close_if_unusable_or_obsolete()
+        with contextlib.suppress(Error):  # it was broken
+            if connection.connection is not None and (connection.in_atomic_block or not connection.autocommit):
+                connection.in_atomic_block = False  # or close() would keep it for the end of a block that never comes
+                connection.close()
+            else:
+                connection.close_if_unusable_or_obsolete()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import time
 from collections.abc import Sequence
 
 from .options import Options
@@ -17,6 +18,9 @@ def run_worker(options: Sequence[Options]) -> int:
     if len(options) == 1:
         return Supervisor(options[0]).run()
     return Fleet(options).run()
+
+
+LOOK_EVERY = 0.1  # seconds between two looks at the children
 
 
 class Fleet:
@@ -32,13 +36,14 @@ class Fleet:
             self.pids.add(spawn(lambda each=each: self._one(each), each.alias))  # type: ignore[misc]
         worst = 0
         while self.pids:
-            pid, status = os.wait()
-            if pid in self.pids:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if pid == 0:
+                time.sleep(LOOK_EVERY)
+                if self.signals or worst:  # again: a child that has only just begun may not have heard it
+                    self._tell(STOP_NOW if self.signals > 1 else STOP_SOON)
+            elif pid in self.pids:
                 self.pids.discard(pid)
-                code = os.waitstatus_to_exitcode(status)
-                worst = worst or abs(code)
-                if code:
-                    self._tell(STOP_SOON)  # half a worker is none: stop, and let the service manager see it
+                worst = worst or abs(os.waitstatus_to_exitcode(status))  # half a worker is none: all stop
         return worst
 
     @staticmethod

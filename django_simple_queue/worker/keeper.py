@@ -40,6 +40,7 @@ class Keeper:
         self.session = OwnSession(options.alias)
         self.session.meanwhile = self._tick
         self.patience = Patience(self.session, self._call_off, self._tick)
+        self.parent = os.getppid()
         self.next_beat = 0.0
         self.worked_at = time.monotonic()
         self.idle_said = False
@@ -113,7 +114,10 @@ class Keeper:
 
     def _leave(self) -> None:
         """All runners are gone: settle what they left, then the worker's row goes."""
-        self.settler.settle_dead_pages()
+        for _ in range(3):  # somebody's transaction may hold up a result
+            self.settler.settle_dead_pages()
+            if not self.board.dead():
+                break
         self.settler.sweep(self.board.control[b.C_WORKER])
         workers.leave(self.session, self.board.control[b.C_WORKER])
 
@@ -159,7 +163,7 @@ class Keeper:
 
     def _look(self, idle: list[b.Page]) -> None:
         """For idle runners: promote what is due, wake as many as there are tasks; end a burst that has nothing left."""
-        counts = [page.words[b.COUNT] for page in self.board.pages]
+        before = self._asked()
         if self.waiter.wants_idle and not self.idle_said:
             # Said before the look: a task enqueued after it is notified, one enqueued before it is seen.
             workers.set_idle(self.session, self.board.control[b.C_WORKER], True)
@@ -176,16 +180,20 @@ class Keeper:
             for page in idle[: seen.runnable]:
                 page.words[b.IDLE] = 0
                 write_news(self.wake_fds[page.index], WAKE)
-        elif self.options.burst and self._nothing_held(counts) and not self.watch.others_hold():
+        elif self.options.burst and self._nothing_held(before) and not self.watch.others_hold():
             self.board.control[b.C_STOP] = b.Stop.SOON
 
-    def _nothing_held(self, counts: list[int]) -> bool:
+    def _asked(self) -> list[tuple[int, ...]]:
+        """Which runners there are and how often each has asked for work."""
+        return [tuple(page.words[word] for word in (b.STATE, b.RUNNER, b.COUNT)) for page in self.board.pages]
+
+    def _nothing_held(self, before: list[tuple[int, ...]]) -> bool:
         """No runner has, or has meanwhile asked for, anything."""
         return (
             all(page.words[b.IDLE] for page in self.board.live())
             and not self.board.dead()
             and not any(page.in_use() for page in self.board.pages)
-            and counts == [page.words[b.COUNT] for page in self.board.pages]
+            and before == self._asked()
         )
 
     def _wait(self) -> None:
@@ -201,4 +209,6 @@ class Keeper:
         self.board.control[b.C_TICK] = b.clock()
 
     def _call_off(self) -> bool:
-        return self.board.control[b.C_STOP] == b.Stop.RUNNERS_GONE or os.getppid() == 1
+        # Once registered it has a page to settle and a row to take away: the supervisor says how long that may take.
+        over = self.board.control[b.C_STOP] == b.Stop.RUNNERS_GONE and not self.board.control[b.C_WORKER]
+        return over or os.getppid() != self.parent  # not 1: in a container that is the supervisor

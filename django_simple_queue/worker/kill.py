@@ -36,6 +36,7 @@ class Killer:
         self.looked = now
         if slept:
             self.board.control[b.C_TICK] = b.clock()
+            self.stopped_since = dict.fromkeys(self.stopped_since, now)  # as were those that seem stopped
         return b.clock() - self.board.control[b.C_TICK] > self.lease / 3 * 1e9
 
     def end_overdue(self) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from django.db import Error, connections
+
 from .. import signals
 from ..records import Claim
 
@@ -40,12 +42,16 @@ def on_failure(claim: Claim, alias: str, error: BaseException | None) -> None:
 
 
 def log_failure(claim: Claim, error: BaseException) -> None:
-    logger.error("Task %s (%s) failed: %r", claim.uuid, claim.task, error, exc_info=error)
+    logger.error("Task %s (%s) failed: %s", claim.uuid, claim.task, described(error), exc_info=error)
 
 
 def _tell(signal: Any, claim: Claim, alias: str, **named: Any) -> None:
     """Send a signal; a receiver's exception is logged and changes nothing."""
-    task = _read(claim, alias)
+    try:
+        task = _read(claim, alias)
+    except Error as error:
+        logger.error("Task %s: no signal was sent, as it could not be read: %r", claim.uuid, error)
+        return
     if task is None:
         return
     for receiver, answer in signal.send_robust(sender=type(task), task=task, **named):
@@ -56,4 +62,19 @@ def _tell(signal: Any, claim: Claim, alias: str, **named: Any) -> None:
 def _read(claim: Claim, alias: str) -> Any:
     from ..models import Task
 
-    return Task._base_manager.using(alias).filter(pk=claim.uuid).first()
+    found = Task._base_manager.using(alias).filter(pk=claim.uuid)
+    try:
+        return found.first()
+    except Error:  # perhaps the server has closed an idle connection
+        if connections[alias].in_atomic_block:
+            raise
+        connections[alias].close()
+        return found.first()
+
+
+def described(error: BaseException) -> str:
+    """Its repr(), which is user code too."""
+    try:
+        return repr(error)
+    except Exception as problem:
+        return f"{type(error).__name__} (its repr() raises {type(problem).__name__})"

@@ -18,7 +18,7 @@ LOOK_EVERY = 1.0  # seconds
 def run_reloading() -> int:
     """Watch the files of the installed apps; the exit code of the last worker."""
     command = [sys.executable, *sys.orig_argv[1:]]
-    command = [word for word in command if word != "--reload"]
+    command = [word for word in command if not (word.startswith("--r") and "--reload".startswith(word))]
     stopped: list[int] = []
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda number, frame: stopped.append(number))

@@ -166,6 +166,8 @@ class Supervisor:
     def _obey(self) -> None:
         if self.signals == 1 and self.stop_at is None:
             self._stop(self.options.shutdown_timeout)
+        elif self.signals > 1 and self.stop_at is None:
+            self._stop(0.0)
         elif self.signals > 1:
             self.stop_at = min(self.stop_at or 0.0, time.monotonic())
         if self.board.stopping and self.stop_at is None:
