@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import datetime
+import time
 from collections.abc import Callable
 from typing import Any
+
+from django.utils import timezone
 
 from django_simple_queue.backends.compare_and_swap import CompareAndSwap
 from django_simple_queue.backends.session import Session
@@ -50,6 +54,12 @@ class TestBetweenLookAndSwap(ClaimTests, DatabaseCase):
         self.assert_claimed(self.claim(3), [a, c])
         self.happens = lambda: None
         self.assert_claimed(self.claim(3), [b])
+
+    def test_a_task_that_comes_due_meanwhile_is_either_claimed_or_nobodys(self) -> None:
+        (task,) = self.add(run_after=timezone.now() + datetime.timedelta(milliseconds=50))
+        self.happens = lambda: time.sleep(0.1)
+        found = self.claim(1)
+        assert (self.row(task).holder is None) == (found == [])
 
     def test_a_rival_makes_it_start_further_on_until_it_meets_none(self) -> None:
         tasks = self.add(12)
