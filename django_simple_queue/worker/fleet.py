@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 
 from .options import Options
-from .process import STOP_NOW, STOP_SOON, spawn
+from .process import STOP_NOW, STOP_SOON, spawn, stop_signals
 from .supervisor import Supervisor
 
 
@@ -30,7 +30,7 @@ class Fleet:
         self.signals = 0
 
     def run(self) -> int:
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in stop_signals():
             signal.signal(number, self._relay)
         for each in self.options:
             self.pids.add(spawn(lambda each=each: self._one(each), each.alias))  # type: ignore[misc]

@@ -128,8 +128,8 @@ class Keeper:
         now = time.monotonic()
         if now >= self.next_beat:
             self._beat()
-        self.settler.settle_dead_pages()
-        self.settler.help_long_runs()
+        if self.settler.settle_dead_pages() | self.settler.help_long_runs():
+            self.waiter.next_look = 0.0  # what was given back is work for the others
         if self.board.stopping:
             return
         idle = [page for page in self.board.live() if page.words[b.IDLE]]

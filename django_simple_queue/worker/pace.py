@@ -19,7 +19,7 @@ class Pace:
             self.usual = max(self.usual, seconds / 2)  # be careful at once, be bold again slowly
 
     def batch(self) -> int:
-        """Tasks worth BATCH_SECONDS for each thread."""
+        """Tasks worth BATCH_SECONDS for each thread; one each while nothing is known of them."""
         if self.usual is None:
-            return 8 * self.threads
+            return self.threads
         return max(self.threads, min(LARGEST, int(self.threads * BATCH_SECONDS / max(self.usual, 1e-6))))

@@ -17,6 +17,12 @@ STOP_SOON, STOP_NOW = signal.SIGUSR1, signal.SIGUSR2  # from a fleet to its supe
 RELAYED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, STOP_SOON, STOP_NOW)
 
 
+def stop_signals() -> list[signal.Signals]:
+    """What asks a worker to stop: a closed terminal too, unless it was started with nohup."""
+    hangup = [] if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else [signal.SIGHUP]
+    return [signal.SIGTERM, signal.SIGINT, *hangup]
+
+
 def spawn(work: Callable[[], int], name: str) -> int:
     """Fork a child that does `work` and exits with what it returns; its PID. No exit handler runs in it."""
     parent = os.getpid()

@@ -12,6 +12,8 @@ from pathlib import Path
 
 from django.apps import apps
 
+from .process import stop_signals
+
 LOOK_EVERY = 1.0  # seconds
 
 
@@ -20,7 +22,7 @@ def run_reloading() -> int:
     command = [sys.executable, *sys.orig_argv[1:]]
     command = [word for word in command if not (word.startswith("--r") and "--reload".startswith(word))]
     stopped: list[int] = []
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in stop_signals():
         signal.signal(number, lambda number, frame: stopped.append(number))
     while True:
         before = stamps()

@@ -31,12 +31,17 @@ class Settler:
 
     # -- dead runners --------------------------------------------------------------------------------------------
 
-    def settle_dead_pages(self) -> None:
-        """Done: finished. Running: one loss. Not started: given back. Then the page is free again."""
-        for page in self.board.dead():
+    def settle_dead_pages(self) -> bool:
+        """Done: finished. Running: one loss. Not started: given back. Then the page is free again.
+
+        True if there were any.
+        """
+        dead = self.board.dead()
+        for page in dead:
             if self.settle(page):
                 page.wipe()
         self._tell_news()
+        return bool(dead)
 
     def settle(self, page: b.Page) -> bool:
         """False if somebody's transaction holds up what was done: that stays on the page for the next time."""
@@ -89,14 +94,19 @@ class Settler:
 
     # -- living runners ------------------------------------------------------------------------------------------
 
-    def help_long_runs(self) -> None:
-        """Where a task runs long, or the worker stops: store what is done beside it, give back what has not begun."""
+    def help_long_runs(self) -> bool:
+        """Where a task runs long, or the worker stops: store what is done beside it, give back what has not begun.
+
+        True if anything was given back.
+        """
+        gave = False
         for page in self.board.live():
             entries = page.entries()
             running = [e.started_at for e in entries if e.state is b.SlotState.RUNNING]
             if running and (self.board.stopping or b.clock() - min(running) > LONG_RUN):
                 self._store_done(page, entries)
-                self._take_waiting(page, entries)
+                gave = self._take_waiting(page, entries) or gave
+        return gave
 
     def _store_done(self, page: b.Page, entries: list[b.Entry]) -> None:
         done = [e for e in entries if e.state is b.SlotState.DONE and not e.marks & b.Mark.STORED]
@@ -104,7 +114,7 @@ class Settler:
             page.mark(entry.slot, b.Mark.STORED)  # first: the runner may find its own write too late
         finish.finish(self.session, [(self.stored(e.claim), e.outcome) for e in done if e.outcome is not None])
 
-    def _take_waiting(self, page: b.Page, entries: list[b.Entry]) -> None:
+    def _take_waiting(self, page: b.Page, entries: list[b.Entry]) -> bool:
         taken = []
         for entry in reversed(entries):  # the last first: its runner goes on with the first
             if entry.state is b.SlotState.WAITING and not entry.marks & b.Mark.TAKEN:
@@ -115,6 +125,7 @@ class Settler:
                 else:
                     page.unmark(entry.slot, b.Mark.TAKEN)
         finish.release(self.session, taken)
+        return bool(taken)
 
     def pass_on_cancels(self, worker_id: int) -> None:
         """Put what people asked of running tasks on the board."""

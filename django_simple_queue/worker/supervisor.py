@@ -18,7 +18,7 @@ from .keeper import IMPOSSIBLE, Keeper
 from .kill import Killer
 from .news import WAKE, drain, ring, write_news
 from .options import Options
-from .process import STOP_NOW, STOP_SOON, how_it_died, spawn
+from .process import STOP_NOW, STOP_SOON, how_it_died, spawn, stop_signals
 from .runner import Runner
 from .threads import ThreadedRunner
 
@@ -69,7 +69,7 @@ class Supervisor:
         self.wakes = [_pipe() for _ in self.board.pages]
         self.bell_r, self.bell_w = _pipe()
         signal.set_wakeup_fd(self.bell_w, warn_on_full_buffer=False)
-        for number in (signal.SIGTERM, signal.SIGINT, STOP_SOON, STOP_NOW):
+        for number in (*stop_signals(), STOP_SOON, STOP_NOW):
             signal.signal(number, self._on_signal)
         signal.signal(signal.SIGCHLD, lambda number, frame: None)
         self.killer = Killer(self.board, self.runners, self.settings.lease_seconds)
@@ -77,7 +77,7 @@ class Supervisor:
         gc.freeze()
 
     def _on_signal(self, number: int, frame: object) -> None:
-        """SIGTERM and SIGINT count. A fleet says which it means: its children may have had the signal as well."""
+        """SIGTERM and the like count. A fleet says which it means: its children may have had the signal as well."""
         if number == STOP_SOON:
             self.signals = max(self.signals, 1)
         else:

@@ -84,3 +84,17 @@ def enqueue_more(depth: int) -> None:
     note("start")
     if depth:
         create_task("tests.jobs.evidence.enqueue_more", {"depth": depth - 1})
+
+
+def tells(name: str, times: int = 20) -> None:
+    """Print its name again and again, slowly enough for others to come between."""
+    for _ in range(times):
+        print(name)
+        time.sleep(0.002)
+
+
+def asks_the_database() -> str:
+    from django_simple_queue.models import Task
+
+    note("start")
+    return str(Task.objects.count())
