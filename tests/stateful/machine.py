@@ -2,143 +2,23 @@
 
 from __future__ import annotations
 
-import functools
-import uuid
-from collections.abc import Callable
-from typing import Any
-
-from django.db import Error, connection
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import precondition, rule
 
-from django_simple_queue.backends import ClaimStrategy, OwnSession, Session, get_strategy
-from django_simple_queue.models import Attempt, Task, Worker
-from django_simple_queue.queue import control, finish, rescue, upkeep, workers
-from django_simple_queue.queue.enqueue import enqueue
+from django_simple_queue.backends import ClaimStrategy, get_strategy
+from django_simple_queue.models import Task
+from django_simple_queue.queue import finish, rescue, upkeep, workers
 from django_simple_queue.queue.rescue import HOLDERS_PER_WORKER
 from django_simple_queue.records import PLAIN_SUCCESS, Claim, Outcome, failure
-from django_simple_queue.states import CANCELLED, ENDS, FAILED, QUEUED, SCHEDULED, UNFINISHED
-from django_simple_queue.validation import NewTask
+from django_simple_queue.states import UNFINISHED
 
-from .actors import Actor, is_busy
-from .rows import Row
-
-WORKERS = 3
-actor_numbers = st.integers(0, WORKERS - 1)
-picks = st.integers(0, 99)
-by_hand = st.sampled_from([QUEUED, CANCELLED, FAILED, SCHEDULED])
+from .actors import Actor
+from .people import People
+from .table import actor_numbers, or_gives_up, picks
 
 
-def or_gives_up(step: Callable[..., None]) -> Callable[..., None]:
-    """The step does nothing if an open claim has locked what it wants: one thread cannot wait for itself.
-
-    InnoDB locks what it has looked at too, up to rows that are no longer in the index.
-    """
-
-    @functools.wraps(step)
-    def tried(self: QueueMachine, *args: Any, **given: Any) -> None:
-        self.unless_busy(lambda: step(self, *args, **given))
-
-    return tried
-
-
-class QueueMachine(RuleBasedStateMachine):
-    """Three workers; each rule is one thing that somebody does, on the real database and in the model."""
-
-    actors: list[Actor] = []
-    keeper: OwnSession
-
-    def __init__(self) -> None:
-        super().__init__()
-        for actor in self.actors:
-            actor.disconnect()  # from what an earlier example has left
-        for model in (Task, Attempt, Worker):
-            model._base_manager.all().delete()
-        for actor in self.actors:
-            actor.reset()
-        self.rows: dict[uuid.UUID, Row] = {}
-        self.stale: list[tuple[Actor, Claim]] = []  # claims that their worker may still try to finish
-        self.copies: list[Task] = []  # read by somebody a while ago
-        self.gone: list[int] = []  # ids of workers that will never come back
-
-    # ---- tools ----
-
-    def unless_busy(self, work: Callable[[], Any]) -> Any:
-        """Its result; None if an open transaction was in the way: then nothing may have changed."""
-        try:
-            return work()
-        except Error as error:
-            if not is_busy(error):
-                raise
-            return None
-
-    def task(self, pick: int) -> uuid.UUID | None:
-        return list(self.rows)[pick % len(self.rows)] if self.rows else None
-
-    def writable(self) -> bool:
-        """Whether somebody's open claim leaves the rest of the database to others."""
-        return connection.features.has_select_for_update or not any(actor.open for actor in self.actors)
-
-    # ---- people ----
-
-    @rule(max_attempts=st.integers(1, 2), key=st.sampled_from([None, None, "a", "b"]), urgent=st.booleans())
-    @precondition(lambda self: self.writable() and len(self.rows) < 8)
-    @or_gives_up
-    def enqueue(self, max_attempts: int, key: str | None, urgent: bool) -> None:
-        new = NewTask("stateful.task", "{}", priority=int(urgent), max_attempts=max_attempts, unique_key=key)
-        holders = [k for k, row in self.rows.items() if row.keyed and row.key == key]
-        found = enqueue(Session(), new)
-        for known in holders:
-            row = self.rows[known]
-            if row.status not in ENDS or row.holder is not None:
-                assert found == known
-                return
-            row.end()
-        assert found not in self.rows
-        self.rows[found] = Row(max_attempts=max_attempts, key=key, keyed=key is not None)
-
-    @rule(pick=picks)
-    @precondition(lambda self: self.writable())
-    @or_gives_up
-    def cancel(self, pick: int) -> None:
-        if key := self.task(pick):
-            assert control.cancel(self.keeper, key) is self.rows[key].cancel()
-
-    @rule(pick=picks)
-    @precondition(lambda self: self.writable())
-    @or_gives_up
-    def retry(self, pick: int) -> None:
-        if key := self.task(pick):
-            row = self.rows[key]
-            free = not any(r.keyed and r.key == row.key for r in self.rows.values() if r is not row and row.key)
-            assert control.retry(self.keeper, key) is row.retry(key_is_free=free)
-
-    @rule(pick=picks, status=by_hand)
-    @precondition(lambda self: self.writable())
-    @or_gives_up
-    def update(self, pick: int, status: int) -> None:
-        if key := self.task(pick):
-            Task.objects.filter(pk=key).update(status=status)
-            self.rows[key].status = status
-
-    @rule(pick=picks)
-    def read(self, pick: int) -> None:
-        if key := self.task(pick):
-            self.copies = [*self.copies[-3:], Task.objects.get(pk=key)]
-
-    @rule(pick=picks, status=st.none() | by_hand)
-    @precondition(lambda self: self.copies and self.writable())
-    @or_gives_up
-    def save(self, pick: int, status: int | None) -> None:
-        """Somebody saves what was read a while ago, perhaps with another status."""
-        copy = self.copies.pop(pick % len(self.copies))
-        changed = status is not None and status != copy.status
-        if changed:
-            copy.status = status
-        copy.args = f'{{"saved": {pick}}}'
-        copy.save()
-        if changed:
-            self.rows[copy.pk].status = copy.status
+class QueueMachine(People):
+    """Three workers and a keeper; each rule is one thing that somebody does, on the real database and in the model."""
 
     # ---- workers ----
 
@@ -309,18 +189,6 @@ class QueueMachine(RuleBasedStateMachine):
         for row in self.rows.values():
             row.promote()
             row.tidy()
-
-    # ---- what must be true ----
-
-    @invariant()
-    def table_is_as_the_model_says(self) -> None:
-        names = ("status", "holder", "attempt", "losses", "cancel_requested", "finished_at", "unique_slot")
-        found = {key: values for key, *values in Task.objects.values_list("pk", *names)}
-        assert found.keys() == self.rows.keys()
-        for key, (*plain, finished_at, slot) in found.items():
-            row = self.rows[key]
-            expected = [row.status, row.holder, row.attempt, row.losses, row.asked, row.done, row.keyed]
-            assert [*plain, finished_at is not None, slot is not None] == expected
 
     def teardown(self) -> None:
         """All workers die: whatever is unfinished can be claimed again, and nothing else is."""

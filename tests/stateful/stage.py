@@ -10,8 +10,9 @@ from django.test import override_settings
 from django_simple_queue.backends import OwnSession, Session
 
 from .actors import Actor, be_impatient, close
-from .machine import WORKERS, QueueMachine
+from .machine import QueueMachine
 from .rows import MAX_LOSSES
+from .table import WORKERS
 
 
 @contextmanager

@@ -66,7 +66,7 @@ def a_dead_worker_beats_on(patch: Patch) -> None:
 
 def save_writes_everything(patch: Patch) -> None:
     names = {field.attname for field in Task._meta.concrete_fields} - {"id", "modified"}
-    patch.setattr(Task, "_changed", lambda self: names)
+    patch.setattr(Task, "_changed", lambda self, *args: names)
 
 
 def a_cancelled_task_keeps_its_slot(patch: Patch) -> None:
