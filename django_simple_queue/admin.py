@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
+from django.contrib.admin.utils import display_for_value
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
@@ -63,7 +64,7 @@ class TaskAdmin(QueueAdmin):
 
     form = AddTaskForm
     ordering = ["-modified"]
-    list_display = ("id", "created", "modified", "task", "queue", "priority", "status_page_link")
+    list_display = ("id", "task", "status_page_link", "created", "modified", "queue", "priority")
     list_filter = ("status", "created", "modified")
     sortable_by = ("id", "created", "modified")  # by others, a large table is sorted for nothing
     search_fields = ("id", "task", "output")
@@ -214,7 +215,7 @@ class TaskAdmin(QueueAdmin):
     @admin.display(description=_("Failed and lost runs"), empty_value="-")
     def attempts(self, obj: Task) -> str | None:
         rows = (
-            (a.number, a.kind, a.ended_at.isoformat(" ", "seconds"), a.worker, _as_typed(a.error))
+            (a.number, a.kind, display_for_value(a.ended_at, "-"), a.worker, _as_typed(a.error))
             for a in attempts_of(obj)
         )
         lines = format_html_join("", "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>", rows)
