@@ -8,6 +8,8 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
+from django_simple_queue import checks
+
 
 def client_of(**rights: Any) -> Client:
     client = Client()
@@ -33,3 +35,11 @@ def staff(db: None) -> Client:
 @pytest.fixture
 def superuser(db: None) -> Client:
     return client_of(is_staff=True, is_superuser=True)
+
+
+@pytest.fixture(autouse=True)
+def atomic_callables(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What this process has seen of them depends on which tests were imported."""
+    seen: list[str] = []
+    monkeypatch.setattr(checks, "atomic_callables", seen)
+    return seen

@@ -32,14 +32,6 @@ class Never(ClaimStrategy):
         raise NotImplementedError
 
 
-@pytest.fixture(autouse=True)
-def atomic_callables(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What this process has seen of them depends on which tests were imported."""
-    seen: list[str] = []
-    monkeypatch.setattr(checks, "atomic_callables", seen)
-    return seen
-
-
 def found() -> list[CheckMessage]:
     return run_checks(tags=[TAG])
 
@@ -204,10 +196,3 @@ def test_the_database_check_says_nothing_where_the_strategy_runs_or_is_unknown(s
     settings.DJANGO_SIMPLE_QUEUE_CLAIM_STRATEGY = value
     assert checks.check_strategies(databases=["default"]) == []
     assert checks.check_strategies(databases=None) == []
-
-
-def test_atomic_tasks_are_warned_of_where_one_transaction_writes_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checks, "atomic_callables", ["shop.tasks.pay"])
-    found = checks.check_atomic()
-    assert [message.id for message in found] == (["django_simple_queue.W004"] if connection.vendor == "sqlite" else [])
-    assert all("shop.tasks.pay" in message.msg for message in found)

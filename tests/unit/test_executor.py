@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import ConnectionHandler
 from django.test import override_settings
 
 from django_simple_queue.records import PLAIN_SUCCESS, Claim, Outcome
@@ -19,6 +20,12 @@ from django_simple_queue.states import COMPLETED, FAILED
 from django_simple_queue.worker import capture, executor
 
 DISORDER = "tests.jobs.disorder."
+
+
+@pytest.fixture(autouse=True)
+def no_connections_of_other_tests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """This process's own are not to be put in order here: a runner's are its tasks' alone."""
+    monkeypatch.setattr("django_simple_queue.worker.executor.connections", ConnectionHandler())
 
 
 @pytest.fixture
