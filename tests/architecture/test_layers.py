@@ -99,11 +99,19 @@ def test_no_module_has_grown_beyond_300_lines(path: Path) -> None:
     assert len(path.read_text().splitlines()) <= 300
 
 
-def test_skips_in_the_contract_suite_name_no_vendor() -> None:
-    for path in [PACKAGE / "testing/contract.py", *(PACKAGE.parent / "tests/contract").glob("*.py")]:
-        for line in path.read_text().splitlines():
-            if "skip" in line.lower():
-                assert not re.search(r"sqlite|postgres|mysql|mariadb", line, re.I), f"{path.name}: {line.strip()}"
+def vendor_skips(source: str) -> list[str]:
+    """Lines that skip a test for what a database is called, not for what it can do."""
+    skips = (line.strip() for line in source.splitlines() if "skip" in line.lower())
+    return [line for line in skips if re.search(r"vendor|sqlite|postgres|mysql|mariadb|oracle", line, re.I)]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [PACKAGE / "testing/contract.py", *sorted((PACKAGE.parent / "tests/contract").glob("*.py"))],
+    ids=lambda path: path.name,
+)
+def test_skips_in_the_contract_suite_name_no_vendor(path: Path) -> None:
+    assert vendor_skips(path.read_text()) == []
 
 
 def test_the_backends_folder_at_the_root_is_the_claim_layer() -> None:
@@ -118,3 +126,5 @@ def test_each_rule_sees_a_breach() -> None:
     assert upward_imports("queue.claim", ast.parse("from ..worker import runner")) == ["worker.runner"]
     assert upward_imports("callables", ast.parse("from .models import Task")) == ["models"]
     assert list(imports("worker.executor", ast.parse("def f():\n from ..models import Task"))) == ["models"]
+    assert vendor_skips("@skipIf(connection.vendor == 'sqlite', 'one writer')") != []
+    assert vendor_skips("@skipUnlessDBFeature('has_select_for_update_skip_locked')") == []

@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 from django.contrib import admin
 from django.contrib.auth.models import Permission, User
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
@@ -263,6 +265,13 @@ def test_search_finds_a_task_by_its_id(superuser: Client, form: Any) -> None:
     task = make(id=uuid.UUID("12345678-9abc-4def-8123-456789abcdef"))
     make()
     assert [*superuser.get(LIST, {"q": form(task.pk)}).context["cl"].result_list] == [task]
+
+
+def test_a_whole_id_is_looked_up_without_reading_all_rows(superuser: Client) -> None:
+    task = make()
+    with CaptureQueriesContext(connection) as captured:
+        superuser.get(LIST, {"q": str(task.pk)})
+    assert not [query["sql"] for query in captured.captured_queries if "LIKE" in query["sql"].upper()]
 
 
 def test_search_finds_a_task_by_callable_and_output(superuser: Client) -> None:
