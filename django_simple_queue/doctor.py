@@ -168,7 +168,7 @@ def _left_in_progress(patient: Patient) -> Iterator[Finding]:
             WARNING,
             f"{_tasks(count, '')} in progress that nobody holds, left by a worker of version 0.1: {ids}."
             " No worker touches them.",
-            "Once no such worker runs: `manage.py task_retry` or `manage.py task_cancel` with their ids.",
+            "Once no such worker runs: retry_task(id) or cancel_task(id), or the same in the admin.",
         )
 
 
