@@ -7,9 +7,12 @@ import locale
 import os
 import signal
 import sys
+import time
 from typing import NoReturn
 
 from django.db import connection, connections, transaction
+
+from django_simple_queue.exceptions import TaskTimeout
 
 from .evidence import note
 
@@ -80,3 +83,12 @@ def uses_the_loop() -> str:
 
 def where_am_i() -> str:
     return os.getcwd()
+
+
+def ignores_its_timeout() -> None:
+    note("start")
+    while True:
+        try:
+            time.sleep(60)
+        except TaskTimeout:
+            note("ignored")

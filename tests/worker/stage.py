@@ -21,7 +21,7 @@ from django_simple_queue.models import Task
 
 T = TypeVar("T")
 # Before a traceback that was meant to be told.
-TOLD = ("Task ", "Receiver ", "During handling of", "The above exception")
+TOLD = ("Task ", "Receiver ", "Error calling ", "During handling of", "The above exception")
 PATIENCE = 30.0  # seconds after which what was waited for is missing; nothing takes nearly as long
 
 
