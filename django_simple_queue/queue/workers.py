@@ -31,7 +31,7 @@ def register(session: Session, *, name: str, host: str, pid: int, runs: str) -> 
     def insert() -> int:
         query = sql.InsertQuery(Worker)
         query.insert_values(fields, [row])
-        compiler = query.get_compiler(using=session.alias, connection=session.connection)
+        compiler = query.get_compiler(connection=session.connection)
         ((worker_id,),) = compiler.execute_sql(returning_fields=[Worker._meta.pk])
         return int(worker_id)
 
