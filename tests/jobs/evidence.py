@@ -6,6 +6,7 @@ A run appends one line to a file of the folder DSQ_EVIDENCE; lines are short, so
 from __future__ import annotations
 
 import os
+import subprocess
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -98,3 +99,14 @@ def asks_the_database() -> str:
 
     note("start")
     return str(Task.objects.count())
+
+
+def open_files_of_a_child() -> str:
+    """The files that a program started by a task finds open."""
+    return subprocess.run(["ls", "/proc/self/fd"], capture_output=True, text=True, check=True).stdout
+
+
+def signals_of_a_child() -> str:
+    """Which signals a program started by a task would ignore or not get."""
+    command = ["grep", "-E", "SigIgn|SigBlk", "/proc/self/status"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout

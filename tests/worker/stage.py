@@ -40,11 +40,13 @@ def eventually(look: Callable[[], T], what: str = "", seconds: float = PATIENCE)
 class Process:
     """One command, its tree and its output."""
 
-    def __init__(self, arguments: Sequence[str], environment: dict[str, str], output: Path) -> None:
+    def __init__(
+        self, arguments: Sequence[str], environment: dict[str, str], output: Path, launcher: Sequence[str] = ()
+    ) -> None:
         self.output = output
         with output.open("wb") as file:
             self.popen = subprocess.Popen(
-                [sys.executable, "-m", "django", *arguments],
+                [*launcher, sys.executable, "-m", "django", *arguments],
                 env=environment,
                 stdout=file,
                 stderr=subprocess.STDOUT,
@@ -134,12 +136,19 @@ class Stage:
         }
         self.processes: list[Process] = []
 
-    def worker(self, *options: str, settings: dict[str, Any] | None = None, **environment: str) -> Process:
-        return self.command("task_worker", *options, settings=settings, **environment)
+    def worker(self, *options: str, **given: Any) -> Process:
+        return self.command("task_worker", *options, **given)
 
-    def command(self, *arguments: str, settings: dict[str, Any] | None = None, **environment: str) -> Process:
+    def command(
+        self,
+        *arguments: str,
+        settings: dict[str, Any] | None = None,
+        launcher: Sequence[str] = (),
+        **environment: str,
+    ) -> Process:
+        """`launcher`: words before the interpreter. Other keywords are environment variables."""
         given = self.environment | {"DSQ_WORKER_SETTINGS": json.dumps(named(settings or {}))} | environment
-        process = Process(arguments, given, self.folder / f"output-{len(self.processes)}")
+        process = Process(arguments, given, self.folder / f"output-{len(self.processes)}", launcher)
         self.processes.append(process)
         return process
 

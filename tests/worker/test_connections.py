@@ -123,7 +123,7 @@ def test_a_result_that_is_held_up_outlives_its_runner_and_holds_up_nobody(stage:
         stage.command("shell", "-c", "from tests.worker.stage import create; create('run')").wait()
         eventually(lambda: len(stage.starts()) == 2, "another task")
         os.kill(worker.runner, signal.SIGKILL)
-        time.sleep(0.2)
+        time.sleep(1.5)  # longer than the queue waits for a row
     assert await_status(held_up, Task.COMPLETED).output == "kept"
     assert worker.stop() == 0
     assert stage.starts()[str(held_up.id)] == 1
