@@ -113,7 +113,7 @@ def test_a_server_that_hangs_up_on_the_idle_costs_nothing(stage: Stage) -> None:
 def test_a_result_that_is_held_up_outlives_its_runner_and_holds_up_nobody(stage: Stage) -> None:
     """Somebody's open transaction has locked the row: a task with a unique key is finished when it lets go."""
     held_up = create("wait_for", {"name": "go", "text": "kept"}, unique_key="one")
-    worker = stage.ready()
+    worker = stage.ready(settings={"lease_seconds": 30})
     stage.await_starts(1)
     with transaction.atomic():
         Task.objects.select_for_update().get(pk=held_up.pk)
