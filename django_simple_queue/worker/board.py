@@ -184,9 +184,11 @@ class Page:
     def mark(self, slot: int, mark: Mark) -> None:
         self.words[HEADER + slot * SLOT + S_MARKS] |= mark
 
-    def cancel(self, slot: int, grace: int) -> None:
+    def cancel(self, entry: Entry, grace: int) -> None:
         """Tell a running task that it is cancelled; unless it ends within `grace` ns, its runner is killed."""
-        at = HEADER + slot * SLOT
+        at = HEADER + entry.slot * SLOT
+        if self.words[at + S_STARTED] != entry.started_at:
+            return  # it has ended, and another one runs there
         if not self.words[at + S_MARKS] & Mark.CANCEL:
             left = (clock() + grace - self.words[at + S_STARTED]) // 1_000_000
             self.words[at + S_TIMEOUT] = min(left, self.words[at + S_TIMEOUT] or left)

@@ -135,7 +135,7 @@ class Settler:
         for page in self.board.live():
             for entry in page.entries():
                 if (entry.claim.uuid, entry.claim.holder) in asked and entry.state is b.SlotState.RUNNING:
-                    page.cancel(entry.slot, CANCEL_GRACE)
+                    page.cancel(entry, CANCEL_GRACE)
 
     # -- strays ---------------------------------------------------------------------------------------------------
 

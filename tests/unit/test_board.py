@@ -116,6 +116,22 @@ def test_what_is_overdue_is_a_run_not_a_slot(page: b.Page) -> None:
     assert not page.is_overdue(slot)
 
 
+def test_a_cancellation_is_of_a_run_not_of_a_slot(page: b.Page) -> None:
+    (slot,) = page.put([claim(5, timeout=60)], None)
+    page.start(slot)
+    (asked,) = page.entries()
+    page.cancel(asked, 10_000_000_000)
+    (told,) = page.entries()
+    assert told.marks == b.Mark.CANCEL
+    assert told.timeout == pytest.approx(10, abs=1)  # then its runner is killed
+    page.empty(slot)
+    page.put([claim(6, timeout=60)], None)
+    page.start(slot)
+    page.cancel(asked, 10_000_000_000)
+    (other,) = page.entries()
+    assert (other.marks, other.timeout) == (0, 60)
+
+
 def test_a_wiped_page_is_free_and_empty(page: b.Page) -> None:
     page.put([claim(5)], None)
     page.words[b.SOLO] = page.words[b.IDLE] = page.words[b.REASON] = 1
