@@ -45,7 +45,6 @@ class Cases:
     def test_the_connection_is_left_as_it_was(self) -> None:
         """What a task leaves behind is its test's to see, as with any other function that is called."""
         connection.ensure_connection()
-        connection.ensure_connection()
         before = connection.connection
         create_task("tests.jobs.tasks.fail")
         assert run_tasks() == 1
