@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from .conf import get_settings
 from .exceptions import StrategyError
 from .models import Attempt, Task, Worker
 from .queue import workers
+from .records import as_uuid
 from .states import PROGRESS, QUEUED, SCHEDULED
 
 TABLE = Task._meta.db_table
@@ -232,6 +232,6 @@ def _tasks(count: int, kind: str = " waiting") -> str:
 
 
 def _ids(keys: list[Any], count: int | None = None) -> str:
-    shown = [str(uuid.UUID(str(key))) for key in keys[:3]]
+    shown = [str(as_uuid(key)) for key in keys[:3]]
     more = (len(keys) if count is None else count) - len(shown)
     return ", ".join(shown) + (f" and {more} more" if more else "")

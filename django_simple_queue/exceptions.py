@@ -24,4 +24,4 @@ class StrategyError(QueueError):
 
 
 class DatabaseNotReady(QueueError):
-    """The database answers but cannot be worked on: tables are missing or it is read-only."""
+    """The database answers but has not the tables of this version."""

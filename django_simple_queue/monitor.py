@@ -8,6 +8,7 @@ from .api import queue_alias
 from .backends import get_strategy
 from .conf import get_settings
 from .queue import rescue, workers
+from .records import worker_of
 
 
 def detect_orphaned_tasks() -> None:
@@ -23,7 +24,7 @@ def detect_orphaned_tasks() -> None:
     )
     strategy = get_strategy(queue_alias())
     # In this order: whoever holds something was registered before, so it is among the living unless it is not alive.
-    holding = {number // rescue.HOLDERS_PER_WORKER for number in rescue.held_numbers(strategy.session)}
+    holding = {worker_of(number) for number in rescue.held_numbers(strategy.session)}
     living = {worker.id for worker in workers.alive(strategy.session, get_settings().lease_seconds)}
     for worker_id in sorted(holding - living):
         rescue.rescue_worker(strategy, worker_id, "The worker that ran this task is dead.")

@@ -7,6 +7,25 @@ from typing import Any, NamedTuple
 
 from .states import COMPLETED, FAILED
 
+# A claim's number is its worker's id times this, plus a count.
+HOLDERS_PER_WORKER = 2**32
+
+
+def worker_of(holder: int) -> int:
+    """The id of the worker whose claim has this number."""
+    return holder // HOLDERS_PER_WORKER
+
+
+def numbers_of(worker_id: int) -> dict[str, int]:
+    """The first and last number of a worker's claims, as the parameters low and high."""
+    low = worker_id * HOLDERS_PER_WORKER
+    return {"low": low, "high": low + HOLDERS_PER_WORKER - 1}
+
+
+def as_uuid(key: Any) -> uuid.UUID:
+    """A primary key as any driver gives it, or a person writes it."""
+    return key if isinstance(key, uuid.UUID) else uuid.UUID(str(key))
+
 
 class Claim(NamedTuple):
     """One task as its runner needs it, complete: nothing is read again.
@@ -29,7 +48,7 @@ class Claim(NamedTuple):
 
     @property
     def uuid(self) -> uuid.UUID:
-        return self.id if isinstance(self.id, uuid.UUID) else uuid.UUID(str(self.id))
+        return as_uuid(self.id)
 
 
 class Outcome(NamedTuple):

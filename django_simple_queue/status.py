@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.utils.translation import gettext as _
 
 from .models import Attempt, Task, Worker
-from .queue.rescue import HOLDERS_PER_WORKER
+from .records import worker_of
 from .states import ENDS, PROGRESS, QUEUED, SCHEDULED
 
 SHOWN = 20  # of a long history, the latest
@@ -28,7 +28,7 @@ def holder_of(task: Task) -> str:
         if task.status == PROGRESS:
             return _("Nobody: a worker of version 0.1 left it in progress. Retry or cancel it.")
         return _("Nobody")
-    worker_id = task.holder // HOLDERS_PER_WORKER
+    worker_id = worker_of(task.holder)
     worker = Worker.objects.using(task._state.db).filter(pk=worker_id).first()
     if worker is None:
         who = _("A worker that is gone: the next running one takes it back.")

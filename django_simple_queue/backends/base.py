@@ -116,6 +116,15 @@ class LockThenWrite(ClaimStrategy):
 
     lock: ClassVar[str] = ""
 
+    @staticmethod
+    def fit_lock(connection: Any, flag: str, without: str, why: str) -> Fit:
+        """`why`, unless a feature flag is missing, or a limit with any lock is."""
+        if not getattr(connection.features, flag):
+            return Fit(False, without)
+        if not connection.features.supports_select_for_update_with_limit:
+            return Fit(False, "this database cannot combine a limit with FOR UPDATE")
+        return Fit(True, why)
+
     def _take(self, spec: ClaimSpec, limit: int) -> list[Row]:
         with self.session.transaction():
             rows = spec.cut(self.session.rows(spec.candidates(self.session, limit, self.lock), spec.params))

@@ -57,10 +57,6 @@ class Dialect:
     def index_hint(self, index: str | None) -> str:
         return ""
 
-    def insert_or_ignore(self, sql: str) -> str:
-        """An INSERT that does nothing where a unique index already has the value."""
-        raise NotImplementedError
-
     def read_after_conflict(self) -> str:
         """Locking clause for reading a row that an ignored insert ran into."""
         return ""

@@ -15,9 +15,9 @@ class RowLock(LockThenWrite):
 
     @classmethod
     def fit(cls, connection: Any) -> Fit:
-        features = connection.features
-        if not features.has_select_for_update:
-            return Fit(False, "this database has no SELECT ... FOR UPDATE")
-        if not features.supports_select_for_update_with_limit:
-            return Fit(False, "this database cannot combine a limit with FOR UPDATE")
-        return Fit(True, "row locks without SKIP LOCKED: claims wait for each other, so they are short and batched")
+        return cls.fit_lock(
+            connection,
+            "has_select_for_update",
+            "this database has no SELECT ... FOR UPDATE",
+            "row locks without SKIP LOCKED: claims wait for each other, so they are short and batched",
+        )

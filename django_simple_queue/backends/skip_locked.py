@@ -15,12 +15,12 @@ class SkipLocked(LockThenWrite):
 
     @classmethod
     def fit(cls, connection: Any) -> Fit:
-        features = connection.features
-        if not features.has_select_for_update_skip_locked:
-            return Fit(False, "this database has no SKIP LOCKED")
-        if not features.supports_select_for_update_with_limit:
-            return Fit(False, "this database cannot combine a limit with FOR UPDATE")
-        return Fit(True, "SKIP LOCKED: workers take different rows without waiting for each other")
+        return cls.fit_lock(
+            connection,
+            "has_select_for_update_skip_locked",
+            "this database has no SKIP LOCKED",
+            "SKIP LOCKED: workers take different rows without waiting for each other",
+        )
 
 
 class SkipLockedReturning(SkipLocked):

@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 
 from ..backends.session import Session
 from ..models import Task
+from ..records import as_uuid
 from ..states import ENDS, QUEUED
 from ..validation import NewTask
 from .control import stored_id
@@ -38,4 +39,4 @@ def task_with_key(session: Session, unique_key: str) -> str | None:
     """The id of the unfinished task that has this key, or None. Another one may have it a moment later."""
     sql = f"SELECT id FROM {TASK} WHERE unique_slot = %(slot)s AND NOT (status IN {ENDED} AND holder IS NULL)"
     found = session.rows(sql, {"slot": slot_of(unique_key)})
-    return str(uuid.UUID(str(found[0][0]))) if found else None
+    return str(as_uuid(found[0][0])) if found else None

@@ -9,9 +9,9 @@ from django.db import IntegrityError
 from ..backends.base import only_where
 from ..backends.session import Session
 from ..models import Task, next_seq
+from ..records import as_uuid, numbers_of
 from ..states import CANCELLED, PROGRESS, QUEUED, SCHEDULED
 from .enqueue import slot_of
-from .rescue import HOLDERS_PER_WORKER
 from .sql import ENDED, TASK
 
 CANCEL_TRIES = 10  # a caller's transaction may go on seeing what is no longer so
@@ -83,9 +83,6 @@ def retry(session: Session, task_id: uuid.UUID) -> bool:
 
 def held_and_cancelled(session: Session, worker_id: int) -> set[tuple[uuid.UUID, int]]:
     """(id, holder) of the tasks of a worker that were asked to cancel."""
-    low = worker_id * HOLDERS_PER_WORKER
     sql = f"SELECT id, holder, cancel_requested FROM {TASK} WHERE holder BETWEEN %(low)s AND %(high)s"
-    rows = session.attempt(lambda: session.rows(sql, {"low": low, "high": low + HOLDERS_PER_WORKER - 1}))
-    return {
-        (key if isinstance(key, uuid.UUID) else uuid.UUID(str(key)), holder) for key, holder, asked in rows if asked
-    }
+    rows = session.attempt(lambda: session.rows(sql, numbers_of(worker_id)))
+    return {(as_uuid(key), holder) for key, holder, asked in rows if asked}

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from ..backends.session import Session
 from ..models import Task, Worker
+from ..records import as_uuid
 from ..states import QUEUED, SCHEDULED
 from ..validation import Moment, NewTask
 from .sql import ENDED, TASK, WORKER
@@ -96,7 +97,7 @@ def _enqueue_unique(session: Session, task: Task) -> uuid.UUID:
         if not found:
             continue  # it ended between the two statements
         key = found[0][0]
-        known = key if isinstance(key, uuid.UUID) else uuid.UUID(str(key))
+        known = as_uuid(key)
         if known == task.id or not _free_ended(session, key):
             return known
 

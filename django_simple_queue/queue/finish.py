@@ -60,7 +60,7 @@ def finish(session: Session, done: Sequence[Done]) -> Result:
 
 
 def _finish_batch(session: Session, batch: list[Done]) -> list[Claim]:
-    """Successes under one holder in one statement; if the count is short, row by row."""
+    """Successes under one holder in one statement; those that it did not find held."""
     params: dict[str, object] = {"holder": batch[0][0].holder}
     among = session.dialect.among("id", [claim.id for claim, _ in batch], params)
     given = ", ".join(f"{column} = {_texts(batch, column, params)}" for column in TEXTS)

@@ -9,11 +9,10 @@ from ..backends.base import ClaimSpec, ClaimStrategy, Row
 from ..backends.dialects import Dialect
 from ..backends.session import Session
 from ..conf import get_settings
+from ..records import numbers_of
 from ..states import FAILED, QUEUED
 from .sql import STILL_HELD, TASK, keep_attempt, let_go, unless_cancelled
 
-# A claim's number is its worker's id times this, plus a count.
-HOLDERS_PER_WORKER = 2**32
 BATCH = 200
 
 
@@ -29,9 +28,8 @@ def lost_to(dialect: Dialect) -> str:
 def rescue_worker(strategy: ClaimStrategy, worker_id: int, why: str) -> int:
     """Take back all that a dead or missing worker holds, whatever its status; how many rows that were."""
     session = strategy.session
-    low = worker_id * HOLDERS_PER_WORKER
     spec = _rescue_spec(session.dialect.now(), lost_to(session.dialect)).bind(
-        low=low, high=low + HOLDERS_PER_WORKER - 1, most=get_settings().max_worker_losses, error=why
+        **numbers_of(worker_id), most=get_settings().max_worker_losses, error=why
     )
 
     def batch() -> int:
@@ -61,9 +59,9 @@ def _rescue_spec(now: str, write: str) -> ClaimSpec:
     )
 
 
-def lose_one(session: Session, key: Any, holder: int, why: str, kind: str = "lost") -> int | None:
+def lose_one(session: Session, key: Any, holder: int, why: str) -> int | None:
     """One loss for the task that was running when its runner died; its status then. None: it was no longer held."""
-    params = {"id": key, "holder": holder, "most": get_settings().max_worker_losses, "error": why, "kind": kind}
+    params = {"id": key, "holder": holder, "most": get_settings().max_worker_losses, "error": why, "kind": "lost"}
     sql = f"UPDATE {TASK} SET {lost_to(session.dialect)} WHERE id = %(id)s AND {STILL_HELD}"
 
     def lose() -> int | None:

@@ -9,7 +9,7 @@ from django.db.models.expressions import RawSQL
 
 from ..backends.session import Session
 from ..models import Worker
-from .rescue import HOLDERS_PER_WORKER
+from ..records import numbers_of
 from .sql import TASK, WORKER
 
 
@@ -81,8 +81,7 @@ def leave(session: Session, worker_id: int) -> None:
 def forget_dead(session: Session) -> None:
     """Delete the rows of dead workers under whose id nothing is held."""
     for (worker_id,) in session.attempt(lambda: session.rows(f"SELECT id FROM {WORKER} WHERE state = {Worker.DEAD}")):
-        low = worker_id * HOLDERS_PER_WORKER
-        params = {"id": worker_id, "low": low, "high": low + HOLDERS_PER_WORKER - 1}
+        params = {"id": worker_id, **numbers_of(worker_id)}
         sql = (
             f"DELETE FROM {WORKER} WHERE id = %(id)s AND state = {Worker.DEAD} AND NOT EXISTS"
             f" (SELECT 1 FROM {TASK} WHERE holder BETWEEN %(low)s AND %(high)s)"

@@ -15,8 +15,7 @@ from ..conf import get_settings
 from ..queue import finish, upkeep, workers
 from ..queue.claim import Claimer, claim
 from ..queue.control import stored_id
-from ..queue.rescue import HOLDERS_PER_WORKER
-from ..records import Claim, Outcome
+from ..records import HOLDERS_PER_WORKER, Claim, Outcome, as_uuid
 from ..states import COMPLETED
 from ..worker import capture, listeners
 from ..worker.atomic import run_atomically
@@ -41,7 +40,7 @@ def run_tasks(*, using: str | None = None, queue: str | None = None, limit: int 
 def run_task(task_id: uuid.UUID | str, *, using: str | None = None) -> bool:
     """Run one task in this process if it is QUEUED and not held. False if it is not."""
     with _here(using) as here:
-        return here.run_one([], only=uuid.UUID(str(task_id)))
+        return here.run_one([], only=as_uuid(task_id))
 
 
 class _Here:

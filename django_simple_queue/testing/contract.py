@@ -24,8 +24,7 @@ from ..backends import ClaimStrategy, OwnSession, Session
 from ..models import Task, Worker
 from ..queue import workers
 from ..queue.claim import Claimer, claim
-from ..queue.rescue import HOLDERS_PER_WORKER
-from ..records import Claim
+from ..records import HOLDERS_PER_WORKER, Claim
 
 if TYPE_CHECKING:
     from unittest import TestCase as _Case

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from enum import IntEnum, IntFlag
 from typing import NamedTuple
 
-from ..records import PLAIN_SUCCESS, Claim, Outcome
+from ..records import HOLDERS_PER_WORKER, PLAIN_SUCCESS, Claim, Outcome
 
 SLOTS = 256  # tasks that one runner may hold
 TEXT = 64 * 1024  # bytes of outcomes not yet stored
@@ -94,7 +94,6 @@ class Entry(NamedTuple):
     slot: int
     state: SlotState
     claim: Claim  # what finishing and releasing need; no callable, no arguments
-    claimed_at: int
     started_at: int
     timeout: float  # seconds, 0 for none
     marks: int
@@ -117,7 +116,7 @@ class Page:
         if words[COUNT_OF] != worker_id:
             words[COUNT_OF], words[COUNT] = worker_id, 0
         words[COUNT] += 1
-        holder = (worker_id << 32) + words[COUNT] * pages + self.index
+        holder = worker_id * HOLDERS_PER_WORKER + words[COUNT] * pages + self.index
         words[PENDING] = holder
         return holder
 
@@ -142,7 +141,11 @@ class Page:
         return slots
 
     def free_slots(self) -> Iterator[int]:
-        return (slot for slot in range(SLOTS) if self.words[HEADER + slot * SLOT] == SlotState.EMPTY)
+        return (slot for slot, state in enumerate(self._states()) if state == SlotState.EMPTY)
+
+    def _states(self) -> list[int]:
+        """Of all slots."""
+        return self.words[HEADER : HEADER + SLOTS * SLOT : SLOT].tolist()
 
     def start(self, slot: int) -> int:
         """Mark a slot as running; when that was."""
@@ -210,8 +213,9 @@ class Page:
 
     def entries(self, *, outcomes: bool = True) -> list[Entry]:
         """The slots in use, in the order in which their tasks were claimed."""
-        states = self.words[HEADER : HEADER + SLOTS * SLOT : SLOT].tolist()
-        found = [self._entry(slot, HEADER + slot * SLOT, outcomes) for slot, state in enumerate(states) if state]
+        found = [
+            self._entry(slot, HEADER + slot * SLOT, outcomes) for slot, state in enumerate(self._states()) if state
+        ]
         return [entry for entry in found if entry.state is not SlotState.EMPTY]
 
     def _entry(self, slot: int, at: int, outcomes: bool) -> Entry:
@@ -221,17 +225,17 @@ class Page:
             start, size = divmod(fields[S_TEXT], 1 << 32)
             data = bytes(self.text[start : start + size]) if outcomes and fields[0] == SlotState.DONE else b""
             fence()
-        state, holder, high, low, claimed, started, timeout, marks, _, _, attempt, most, slotted = fields
+        state, holder, high, low, _, started, timeout, marks, _, _, attempt, most, slotted = fields
         claim = Claim(
             uuid.UUID(int=(high << 64) | low), "", None, "", 0, 0, attempt, 0, most or None, None, bool(slotted), holder
         )
         outcome = None
         if outcomes and state == SlotState.DONE:
             outcome = Outcome(*marshal.loads(data)) if data else PLAIN_SUCCESS
-        return Entry(slot, SlotState(state), claim, claimed, started, timeout / 1000, marks, outcome)
+        return Entry(slot, SlotState(state), claim, started, timeout / 1000, marks, outcome)
 
     def in_use(self) -> bool:
-        return self.words[PENDING] != 0 or any(self.words[HEADER : HEADER + SLOTS * SLOT : SLOT])
+        return self.words[PENDING] != 0 or any(self._states())
 
     def wipe(self) -> None:
         """Make the page free for another runner. The count goes on, so that no number is used twice."""

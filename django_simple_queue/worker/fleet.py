@@ -12,15 +12,14 @@ from .options import Options
 from .process import STOP_NOW, STOP_SOON, spawn, stop_signals
 from .supervisor import Supervisor
 
+LOOK_EVERY = 0.1  # seconds between two looks at the children
+
 
 def run_worker(options: Sequence[Options]) -> int:
     """Work on one database, or on several side by side; the exit code."""
     if len(options) == 1:
         return Supervisor(options[0]).run()
     return Fleet(options).run()
-
-
-LOOK_EVERY = 0.1  # seconds between two looks at the children
 
 
 class Fleet:

@@ -16,8 +16,8 @@ from ..backends import OwnSession, get_strategy
 from ..backends.errors import Trouble, trouble
 from ..backends.waiting import waiter_for
 from ..conf import get_settings
-from ..exceptions import StrategyError
-from ..queue import upkeep, workers
+from ..exceptions import DatabaseNotReady, StrategyError
+from ..queue import rescue, upkeep, workers
 from ..queue.sql import TASK
 from . import board as b
 from .news import WAKE, drain, write_news
@@ -55,7 +55,7 @@ class Keeper:
             self.patience.ride_out(self._leave)
         except GivenUp:
             pass
-        except StrategyError as error:
+        except (StrategyError, DatabaseNotReady) as error:
             return self._refuse(str(error))
         finally:
             self.session.close()
@@ -72,7 +72,7 @@ class Keeper:
             self.session.attempt(lambda: self.session.rows(f"SELECT holder FROM {TASK} WHERE holder = 0"))
         except Error as error:
             if trouble(error) is Trouble.NO_TABLE:
-                raise StrategyError(
+                raise DatabaseNotReady(
                     f"Database {self.options.alias!r} has no task table of this version: run `manage.py migrate"
                     f" --database {self.options.alias}` first."
                 ) from None
@@ -104,7 +104,7 @@ class Keeper:
                 self.session,
                 name=self.options.name,
                 host=socket.gethostname(),
-                pid=os.getppid(),
+                pid=self.parent,
                 runs=f"{self.options.processes} x {self.options.threads}, {self.strategy.name}",
             )
         )
@@ -118,7 +118,7 @@ class Keeper:
             self.settler.settle_dead_pages()
             if not self.board.dead():
                 break
-        self.settler.sweep(self.board.control[b.C_WORKER])
+        self.settler.sweep(self.board.control[b.C_WORKER], rescue.held_numbers(self.session))
         workers.leave(self.session, self.board.control[b.C_WORKER])
 
     # -- one round -----------------------------------------------------------------------------------------------
@@ -152,8 +152,9 @@ class Keeper:
             )
             self.settler.drop_all(worker_id)
             self._register()
-        self.watch.look(control[b.C_WORKER], sent)
-        self.settler.sweep(control[b.C_WORKER])
+        held = rescue.held_numbers(self.session)  # before workers and pages are looked at
+        self.watch.look(control[b.C_WORKER], sent, held)
+        self.settler.sweep(control[b.C_WORKER], held)
         self.settler.pass_on_cancels(control[b.C_WORKER])
         upkeep.expire(self.session)
         upkeep.tidy(self.session)

@@ -17,7 +17,7 @@ from django.db import Error
 from ..backends import OwnSession
 from ..conf import get_settings
 from ..queue import finish
-from ..records import Claim, Outcome
+from ..records import Claim, Outcome, worker_of
 from ..states import COMPLETED
 from . import board as b
 from . import capture, listeners
@@ -155,7 +155,7 @@ class Runner:
             now - claimed_at <= START_WITHIN
             and now <= control[b.C_DEADLINE]
             and control[b.C_STOP] == b.Stop.NO
-            and claim.holder >> 32 == control[b.C_WORKER]
+            and worker_of(claim.holder) == control[b.C_WORKER]
             and not page.marks(slot) & b.Mark.TAKEN
         ):
             return True

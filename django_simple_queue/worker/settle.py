@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from ..backends.session import Session
 from ..conf import get_settings
 from ..queue import finish, rescue
 from ..queue.control import held_and_cancelled, stored_id
-from ..records import Claim, failure
+from ..records import Claim, failure, worker_of
 from ..states import FAILED
 from . import board as b
 from .news import LOST, TIMED_OUT, write_news
@@ -139,17 +139,16 @@ class Settler:
 
     # -- strays ---------------------------------------------------------------------------------------------------
 
-    def sweep(self, worker_id: int) -> None:
-        """Give back what is held in this worker's name under a number that is on no page. Rows first, then pages."""
-        held = [number for number in rescue.held_numbers(self.session) if number >> 32 == worker_id]
+    def sweep(self, worker_id: int, held: Iterable[int]) -> None:
+        """Give back what is held in this worker's name under a number that is on no page. `held` was read before."""
         on_pages = self.board.numbers()
         for number in held:
-            if number not in on_pages:
+            if worker_of(number) == worker_id and number not in on_pages:
                 finish.release_holder(self.session, number)
 
     def drop_all(self, worker_id: int) -> None:
         """Declared dead: nothing claimed under the old id may start any more."""
         for page in self.board.live():
             for entry in page.entries():
-                if entry.claim.holder >> 32 == worker_id and entry.state is b.SlotState.WAITING:
+                if worker_of(entry.claim.holder) == worker_id and entry.state is b.SlotState.WAITING:
                     page.mark(entry.slot, b.Mark.TAKEN)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 
 from ..backends.base import ClaimStrategy
 from ..queue import rescue, workers
+from ..records import worker_of
 
 logger = logging.getLogger("django_simple_queue")
 
@@ -20,12 +22,15 @@ class Watch:
         self.last_beat = 0
         self.stale_ones = False
 
-    def look(self, own_id: int, beat_sent: int) -> None:
-        """After each own beat, sent at `beat_sent`: watch the others, rescue what dead or missing ones hold."""
+    def look(self, own_id: int, beat_sent: int, held: Iterable[int]) -> None:
+        """After each own beat, sent at `beat_sent`: watch the others, rescue what dead or missing ones hold.
+
+        `held`: the numbers under which anything is held, read before.
+        """
         if self.last_beat and beat_sent - self.last_beat > 2 * self.heartbeat:
             self.since.clear()  # we were late ourselves: whatever held us up may have held them up too
         self.last_beat = beat_sent
-        held_by = {number >> 32 for number in rescue.held_numbers(self.session)}
+        held_by = {worker_of(number) for number in held}
         seen = workers.alive(self.session, self.lease / 1e9)
         others = [worker for worker in seen if worker.id != own_id]
         alive = {own_id}

@@ -23,7 +23,7 @@ def drain(strategy: str, worker_id: int, rival: int, batch: int, give_up_after: 
 
     from django_simple_queue.backends import OwnSession, get_strategy
     from django_simple_queue.queue.claim import Claimer, claim
-    from django_simple_queue.queue.rescue import HOLDERS_PER_WORKER
+    from django_simple_queue.records import HOLDERS_PER_WORKER
 
     taken: list[str] = []
     session = OwnSession(wait=60)

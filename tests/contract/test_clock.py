@@ -12,10 +12,9 @@ from django_simple_queue.models import Task
 from django_simple_queue.queue.claim import Claimer, claim
 from django_simple_queue.queue.enqueue import enqueue
 from django_simple_queue.queue.finish import finish
-from django_simple_queue.queue.rescue import HOLDERS_PER_WORKER
 from django_simple_queue.queue.upkeep import due_in, expire, promote
 from django_simple_queue.queue.workers import alive, register
-from django_simple_queue.records import PLAIN_SUCCESS
+from django_simple_queue.records import HOLDERS_PER_WORKER, PLAIN_SUCCESS
 from django_simple_queue.validation import NewTask
 
 from .cases import DatabaseCase

@@ -14,8 +14,7 @@ from django_simple_queue.models import Task
 from django_simple_queue.queue import finish, rescue, upkeep, workers
 from django_simple_queue.queue.claim import Claimer, claim
 from django_simple_queue.queue.control import cancel, retry
-from django_simple_queue.queue.rescue import HOLDERS_PER_WORKER
-from django_simple_queue.records import PLAIN_SUCCESS, Outcome, failure
+from django_simple_queue.records import HOLDERS_PER_WORKER, PLAIN_SUCCESS, Outcome, failure
 
 from .cases import DatabaseCase
 from .plans import PRIMARY, READERS, Plan, Statement

@@ -10,7 +10,8 @@ from django_simple_queue.models import Task
 from django_simple_queue.queue import rescue
 from django_simple_queue.queue.enqueue import slot_of
 from django_simple_queue.queue.finish import release, release_holder
-from django_simple_queue.queue.rescue import HOLDERS_PER_WORKER, held_numbers, lose_one, rescue_worker
+from django_simple_queue.queue.rescue import held_numbers, lose_one, rescue_worker
+from django_simple_queue.records import HOLDERS_PER_WORKER
 
 from .cases import TransitionCase
 

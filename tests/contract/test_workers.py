@@ -7,8 +7,8 @@ import datetime
 from django.utils import timezone
 
 from django_simple_queue.models import Worker
-from django_simple_queue.queue.rescue import HOLDERS_PER_WORKER
 from django_simple_queue.queue.workers import alive, beat, declare_dead, forget_dead, leave, set_idle
+from django_simple_queue.records import HOLDERS_PER_WORKER
 
 from .cases import TransitionCase
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from django_simple_queue.models import Attempt, Task, Worker
 from django_simple_queue.monitor import detect_orphaned_tasks
-from django_simple_queue.queue.rescue import HOLDERS_PER_WORKER
+from django_simple_queue.records import HOLDERS_PER_WORKER
 
 pytestmark = pytest.mark.django_db
 

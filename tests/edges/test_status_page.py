@@ -13,7 +13,7 @@ from django.test import Client, RequestFactory
 from django.utils import timezone
 
 from django_simple_queue.models import Attempt, Task, Worker
-from django_simple_queue.queue.rescue import HOLDERS_PER_WORKER
+from django_simple_queue.records import HOLDERS_PER_WORKER
 from django_simple_queue.views import view_task_status
 
 URL = "/django_simple_queue/task"

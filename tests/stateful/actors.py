@@ -12,8 +12,7 @@ from django_simple_queue.backends import ClaimStrategy, OwnSession, Session, get
 from django_simple_queue.backends.errors import Trouble, trouble
 from django_simple_queue.queue import workers
 from django_simple_queue.queue.claim import Claimer, claim
-from django_simple_queue.queue.rescue import HOLDERS_PER_WORKER
-from django_simple_queue.records import Claim
+from django_simple_queue.records import HOLDERS_PER_WORKER, Claim
 
 # One thread plays all parts, so nobody can wait for anybody: a locked row is an error at once, or soon.
 IMPATIENT = {

@@ -8,8 +8,7 @@ from hypothesis.stateful import precondition, rule
 from django_simple_queue.backends import ClaimStrategy, get_strategy
 from django_simple_queue.models import Task
 from django_simple_queue.queue import finish, rescue, upkeep, workers
-from django_simple_queue.queue.rescue import HOLDERS_PER_WORKER
-from django_simple_queue.records import PLAIN_SUCCESS, Claim, Outcome, failure
+from django_simple_queue.records import HOLDERS_PER_WORKER, PLAIN_SUCCESS, Claim, Outcome, failure
 from django_simple_queue.states import UNFINISHED
 
 from .actors import Actor
