@@ -6,15 +6,21 @@ import enum
 
 from django.db import InterfaceError
 
-# lock wait timeout, deadlock, snapshot isolation (MariaDB >= 11.6.2)
-MYSQL_BUSY = {1205, 1213, 1020}
-# cannot connect, gone away, lost, timed out idle, shutting down, too many connections, disk full, read-only
-MYSQL_DOWN = {2002, 2003, 2006, 2013, 2055, 4031, 1053, 1040, 1041, 1077, 1079, 1927, 1021, 1290, 1836, 3159}
+# lock wait timeout, deadlock, snapshot isolation (MariaDB >= 11.6.2); cut off by KILL QUERY or a statement timeout
+MYSQL_BUSY = {1205, 1213, 1020, 1317, 3024, 1969}
+MYSQL_DOWN = {
+    *(2002, 2003, 2006, 2012, 2013, 2014, 2026, 2027, 2055),  # cannot connect, gone away, lost, broken in between
+    *(4031, 1927),  # timed out idle, killed
+    *(1053, 1077, 1079, 1047),  # shutting down, not ready (Galera)
+    *(1040, 1203, 1226, 1037, 1041),  # too many connections, out of memory
+    *(1021, 1026, 1030, 1114, 3675),  # disk full, in its many words
+    *(1290, 1792, 1836, 3159),  # read-only
+}
 MYSQL_NO_TABLE = {1146, 1054}
 SQLITE_BUSY = {5, 6}  # BUSY, LOCKED; the extended codes share the low byte
 SQLITE_DOWN = {8, 10, 13, 14}  # READONLY, IOERR, FULL, CANTOPEN
-# serialization failure, deadlock, lock not available
-PG_BUSY = {"40001", "40P01", "55P03"}
+# serialization failure, deadlock, lock not available, cut off by statement_timeout or pg_cancel_backend
+PG_BUSY = {"40001", "40P01", "55P03", "57014"}
 PG_NO_TABLE = {"42P01", "42703", "3F000"}
 # connection exceptions, insufficient resources, operator intervention, system error, read-only
 PG_DOWN = ("08", "53", "57P", "58", "25006")

@@ -10,7 +10,8 @@ from ..records import Claim
 from . import listeners
 
 SIZE = 33  # one letter and an id in hex; far below PIPE_BUF, so that a record is never torn
-WAKE, LOST, TIMED_OUT = b"W", b"L", b"T"
+WAKE = b"W"
+SUCCEEDED, UNSUCCESSFUL, LOST, TIMED_OUT = b"S", b"F", b"L", b"T"
 NOBODY = b"0" * 32
 
 
@@ -33,7 +34,7 @@ def drain(fd: int) -> None:
 
 
 def read_news(fd: int, alias: str) -> None:
-    """Take what there is; send on_failure for tasks that died or timed out."""
+    """Take what there is; send the signals of tasks whose runner died before it could."""
     try:
         data = os.read(fd, SIZE * 256)
     except BlockingIOError:
@@ -43,5 +44,8 @@ def read_news(fd: int, alias: str) -> None:
         if kind == WAKE:
             continue
         claim = Claim(uuid.UUID(key.decode()), "", None, "", 0, 0, 0, 0, None, None, False, 0)
+        if kind == SUCCEEDED:
+            listeners.on_success(claim, alias)
+            continue
         error = TimeoutError("the task ran longer than its timeout") if kind == TIMED_OUT else None
         listeners.on_failure(claim, alias, error)

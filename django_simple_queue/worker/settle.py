@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import uuid
 from collections.abc import Iterable, Sequence
 
 from ..backends.session import Session
@@ -10,9 +11,9 @@ from ..conf import get_settings
 from ..queue import finish, rescue
 from ..queue.control import held_and_cancelled, stored_id
 from ..records import Claim, failure, worker_of
-from ..states import FAILED
+from ..states import COMPLETED, FAILED
 from . import board as b
-from .news import LOST, TIMED_OUT, write_news
+from .news import LOST, SUCCEEDED, TIMED_OUT, UNSUCCESSFUL, write_news
 from .process import how_it_died
 
 logger = logging.getLogger("django_simple_queue.tasks")
@@ -23,7 +24,7 @@ LONG_RUN = 2_000_000_000  # ns after which what shares a batch with a task is no
 class Settler:
     def __init__(self, session: Session, board: b.Board, wake_fds: Sequence[int]) -> None:
         self.session, self.board, self.wake_fds = session, board, wake_fds
-        self.news: list[tuple[bytes, Claim]] = []  # that on_failure is to be sent, and for what
+        self.news: list[tuple[bytes, Claim]] = []  # the signals that dead runners could not send
 
     def stored(self, claim: Claim) -> Claim:
         """The board keeps ids as UUIDs; this database's driver may want text."""
@@ -57,10 +58,23 @@ class Settler:
             finish.release_holder(self.session, number)  # its claim may have been committed unseen
             page.words[b.PENDING] = 0
         held_up = {claim.uuid for claim in result.held_up}
+        self._done_news(entries, held_up | {claim.uuid for claim in result.lost})
         for entry in entries:
             if entry.claim.uuid not in held_up:
                 page.empty(entry.slot)
         return not held_up
+
+    def _done_news(self, entries: list[b.Entry], not_now: set[uuid.UUID]) -> None:
+        """What a dead runner has done and not told: it tells after storing, and then empties the slot."""
+        for entry in entries:
+            outcome = entry.outcome
+            stored_before = bool(entry.marks & b.Mark.STORED) or (outcome is not None and outcome.stored)
+            if outcome is None or (entry.claim.uuid in not_now and not stored_before):
+                continue
+            if outcome.status == COMPLETED:
+                self.news.append((SUCCEEDED, entry.claim))
+            elif outcome.is_last(entry.claim, get_settings().max_attempts):
+                self.news.append((UNSUCCESSFUL, entry.claim))
 
     def _settle_running(self, page: b.Page, entry: b.Entry) -> None:
         claim = self.stored(entry.claim)
@@ -112,7 +126,11 @@ class Settler:
         done = [e for e in entries if e.state is b.SlotState.DONE and not e.marks & b.Mark.STORED]
         for entry in done:
             page.mark(entry.slot, b.Mark.STORED)  # first: the runner may find its own write too late
-        finish.finish(self.session, [(self.stored(e.claim), e.outcome) for e in done if e.outcome is not None])
+        result = finish.finish(self.session, [(self.stored(e.claim), e.outcome) for e in done if e.outcome is not None])
+        not_stored = {claim.uuid for claim in (*result.lost, *result.held_up)}
+        for entry in done:
+            if entry.claim.uuid in not_stored:
+                page.unmark(entry.slot, b.Mark.STORED)
 
     def _take_waiting(self, page: b.Page, entries: list[b.Entry]) -> bool:
         taken = []

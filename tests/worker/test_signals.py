@@ -45,6 +45,16 @@ def test_failure_is_told_with_what_is_known(stage: Stage) -> None:
     assert worker.stop() == 0
 
 
+def test_what_was_done_beside_a_task_that_killed_their_process_is_told_too(stage: Stage) -> None:
+    done, failed = create("varied", {"size": 3}), create("tests.jobs.tasks.fail")
+    create("tests.jobs.lethal.is_killed")
+    stage.burst(settings=LISTENING)
+    eventually(lambda: heard(stage, "on_success", done), "on_success")
+    eventually(lambda: heard(stage, "on_failure", failed), "on_failure")
+    assert heard(stage, "on_success", done) == [f"{Task.COMPLETED} 3 NoneType"]
+    assert len(heard(stage, "on_failure", failed)) == 1
+
+
 def test_a_task_that_will_be_tried_again_has_not_failed_yet(stage: Stage) -> None:
     """Nor one whose process was killed for its timeout."""
     from django_simple_queue.worker import kill
