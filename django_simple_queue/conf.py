@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 from django.conf import settings as django_settings
+from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 
 PREFIX = "DJANGO_SIMPLE_QUEUE_"
@@ -40,6 +41,15 @@ class Settings:
 
 @lru_cache(maxsize=1)
 def get_settings() -> Settings:
+    try:
+        return _read()
+    except TypeError as error:
+        raise ImproperlyConfigured(
+            f"A setting {PREFIX}* has a value of a wrong type ({error}): `manage.py check` says which."
+        ) from None
+
+
+def _read() -> Settings:
     given = {
         field.name: getattr(django_settings, name)
         for field in fields(Settings)

@@ -61,6 +61,10 @@ class Dialect:
         """Locking clause for reading a row that an ignored insert ran into."""
         return ""
 
+    def largest_statement(self) -> int | None:
+        """Bytes of the largest statement that the server takes; None: any that we send."""
+        return None
+
     def wake(self, workers: str, idle: str) -> str | None:
         """SQL that tells idle workers of a new task, if the table `workers` has a row with `idle`. None: they look."""
         return None
@@ -149,6 +153,11 @@ class MySQLDialect(Dialect):
     def read_after_conflict(self) -> str:
         # REPEATABLE READ hides the row from a plain read; FOR UPDATE after INSERT IGNORE deadlocks.
         return "LOCK IN SHARE MODE"
+
+    def largest_statement(self) -> int | None:
+        with self.connection.cursor() as cursor:
+            cursor.execute("SELECT @@max_allowed_packet")
+            return int(cursor.fetchone()[0])
 
     def own_settings(self, given: Mapping[str, Any], silence: float) -> dict[str, Any]:
         own = super().own_settings(given, silence)

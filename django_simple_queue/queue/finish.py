@@ -14,10 +14,10 @@ from ..backoff import retry_delay
 from ..conf import get_settings
 from ..records import PLAIN_SUCCESS, Claim, Outcome, failure
 from ..states import COMPLETED, FAILED, PROGRESS, QUEUED, SCHEDULED
+from .fitting import TEXTS, fitting
 from .sql import STILL_HELD, TASK, keep_attempt, let_go, unless_cancelled
 
 Done = tuple[Claim, Outcome]
-TEXTS = ("output", "error", "log")
 WITH_TEXTS = 50  # rows that one statement gives texts to: each text is looked for among the others
 
 
@@ -37,7 +37,7 @@ def finish(session: Session, done: Sequence[Done]) -> Result:
         elif outcome is PLAIN_SUCCESS or outcome == PLAIN_SUCCESS:
             plain[claim.holder].append((claim, outcome))
         else:
-            texts[claim.holder].append((claim, outcome))
+            texts[claim.holder].append((claim, fitting(session, outcome)))
     lost: list[Claim] = []
     held_up: list[Claim] = []
     batches = [*plain.values()]
@@ -102,6 +102,7 @@ def finish_one(session: Session, claim: Claim, outcome: Outcome) -> bool:
 
     A failure with attempts left goes to SCHEDULED with backoff; each failed run leaves an Attempt.
     """
+    outcome = fitting(session, outcome)
     if claim.slotted and session.own and session.dialect.lock_timeout:
         return _finish_one(session, claim, outcome)
     try:
@@ -162,5 +163,6 @@ def release_holder(session: Session, holder: int) -> int:
 
 def show_output(session: Session, claim: Claim, output: str) -> None:
     """Show what a running generator has yielded so far."""
+    output = fitting(session, Outcome(output=output)).output or ""
     sql = f"UPDATE {TASK} SET output = %(output)s WHERE id = %(id)s AND {STILL_HELD}"
     session.attempt(lambda: session.write(sql, {"output": output, "id": claim.id, "holder": claim.holder}))

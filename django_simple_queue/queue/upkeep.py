@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..backends.base import ClaimSpec, ClaimStrategy, only_where
 from ..backends.session import Session
 from ..states import CANCELLED, LOWEST_RANK, QUEUED, SCHEDULED
-from .sql import ENDED, TASK, WAITING
+from .sql import ATTEMPT, ENDED, TASK, WAITING
 
 BATCH = 500
 BATCHES = 10  # in one pass: whoever calls has other duties
@@ -84,7 +84,7 @@ def expire(session: Session) -> int:
     now = session.dialect.now()
     which = f"expires IS NOT NULL AND status IN {WAITING} AND holder IS NULL AND expires <= {now}"
     write = f"error = 'expired', unique_slot = NULL, modified = {now}, finished_at = {now}, status = {CANCELLED}"
-    return _in_batches(session, f"UPDATE {TASK} SET {write}", which, "dsq_expires", order="expires")
+    return _in_batches(session, f"UPDATE {TASK} SET {write}", which, "dsq_expires", "expires")
 
 
 def tidy(session: Session) -> int:
@@ -92,19 +92,35 @@ def tidy(session: Session) -> int:
     now = session.dialect.now()
     which = f"finished_at IS NULL AND status IN {ENDED} AND holder IS NULL"
     write = f"unique_slot = NULL, finished_at = CASE WHEN seq = 0 THEN modified ELSE {now} END"
-    return _in_batches(session, f"UPDATE {TASK} SET {write}", which, "dsq_untidy", order="status")
+    return _in_batches(session, f"UPDATE {TASK} SET {write}", which, "dsq_untidy", "status")
 
 
 def prune(session: Session, older_than: float) -> int:
-    """Delete ended tasks that finished more than `older_than` seconds ago; how many in this pass."""
+    """Delete ended tasks that finished more than `older_than` seconds ago, with their attempts; how many this time."""
     which = f"status IN {ENDED} AND holder IS NULL AND finished_at <= {session.dialect.after('%(ago)s')}"
-    return _in_batches(session, f"DELETE FROM {TASK}", which, "dsq_untidy", ago=-older_than)
+    pruned = 0
+    for keys, deleted in _batches(session, f"DELETE FROM {TASK}", which, "dsq_untidy", ago=-older_than):
+        _forget_attempts(session, keys)
+        pruned += deleted
+    return pruned
 
 
-def _in_batches(
-    session: Session, statement: str, which: str, index: str, *, order: str | None = None, **params: object
-) -> int:
-    """A change of the rows `which`, up to BATCHES of them, written by primary key.
+def _forget_attempts(session: Session, keys: list[Any]) -> None:
+    """Of tasks that are gone; one that was put back meanwhile keeps its own."""
+    params: dict[str, object] = {}
+    among = session.dialect.among("task_id", keys, params)
+    gone = f"NOT EXISTS (SELECT 1 FROM {TASK} WHERE {TASK}.id = task_id)"
+    session.attempt(lambda: session.write(f"DELETE FROM {ATTEMPT} WHERE {among} AND {gone}", params))
+
+
+def _in_batches(session: Session, statement: str, which: str, index: str, order: str) -> int:
+    return sum(changed for _, changed in _batches(session, statement, which, index, order))
+
+
+def _batches(
+    session: Session, statement: str, which: str, index: str, order: str | None = None, **params: object
+) -> Iterator[tuple[list[Any], int]]:
+    """A change of the rows `which`, up to BATCHES of them, written by primary key: those keys, and how many it hit.
 
     They are found by `index`. Where it cannot be named, asking for its order leads to it: a database that expects many
     rows would read the whole table instead.
@@ -112,15 +128,13 @@ def _in_batches(
     hint = session.dialect.index_hint(index)
     by = f"ORDER BY {order}" if order and not hint else ""
     look = f"SELECT id FROM {TASK} {hint} WHERE {which} {by} {session.dialect.limit(BATCH)}"
-    changed = 0
     for _ in range(BATCHES):
-        rows = session.attempt(lambda: session.rows(look, params))
-        if not rows:
+        keys = [row[0] for row in session.attempt(lambda: session.rows(look, params))]
+        if not keys:
             break
         bound = dict(params)
-        among = session.dialect.among("id", [row[0] for row in rows], bound)
+        among = session.dialect.among("id", keys, bound)
         sql = f"{statement} WHERE {among} AND {only_where(which)}"
-        changed += session.attempt(lambda sql=sql, bound=bound: session.write(sql, bound))  # type: ignore[misc]
-        if len(rows) < BATCH:
+        yield keys, session.attempt(lambda sql=sql, bound=bound: session.write(sql, bound))  # type: ignore[misc]
+        if len(keys) < BATCH:
             break
-    return changed

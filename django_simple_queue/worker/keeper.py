@@ -28,6 +28,7 @@ from .watch import Watch
 
 logger = logging.getLogger("django_simple_queue")
 TICK = 0.05  # seconds between two looks at the board while work is done
+PRUNE_EVERY = 60.0  # seconds: it reads the whole table where no index has finished_at
 IMPOSSIBLE = 2  # exit code: no wait cures it
 
 
@@ -42,6 +43,7 @@ class Keeper:
         self.patience = Patience(self.session, self._call_off, self._tick)
         self.parent = os.getppid()
         self.next_beat = 0.0
+        self.next_prune = 0.0
         self.worked_at = time.monotonic()
         self.idle_said = False
 
@@ -158,9 +160,10 @@ class Keeper:
         self.settler.pass_on_cancels(control[b.C_WORKER])
         upkeep.expire(self.session)
         upkeep.tidy(self.session)
-        if self.settings.keep_finished is not None:
-            upkeep.prune(self.session, self.settings.keep_finished)
         upkeep.promote(self.strategy)
+        if self.settings.keep_finished is not None and time.monotonic() >= self.next_prune:
+            pruned = upkeep.prune(self.session, self.settings.keep_finished)
+            self.next_prune = time.monotonic() + (0 if pruned >= upkeep.BATCH else PRUNE_EVERY)
 
     def _look(self, idle: list[b.Page]) -> None:
         """For idle runners: promote what is due, wake as many as there are tasks; end a burst that has nothing left."""

@@ -48,6 +48,20 @@ class TestFinish(TransitionCase):
         for task in tasks:
             assert self.row(task).output == (str(task.seq) if task.seq % 3 else None)
 
+    def test_what_the_server_would_hang_up_on_is_cut(self) -> None:
+        most = self.session.dialect.largest_statement()
+        if most is None:
+            self.skipTest("a statement may have any size")
+        beside, large, failed = self.add(3, max_attempts=1)
+        claims = self.claim(3)
+        texts = [Outcome(output="small"), Outcome(output="'" * (most // 2), log="log"), failure("é\n" * (most // 3))]
+        assert finish(self.session, list(zip(claims, texts, strict=True))) == ([], [])
+        assert (self.status(beside), self.row(beside).output) == (Task.COMPLETED, "small")
+        assert (self.status(large), self.row(large).log) == (Task.COMPLETED, "log")
+        assert str(self.row(large).output).endswith(f"[cut: max_allowed_packet of the database is {most} bytes]")
+        assert self.status(failed) == Task.FAILED
+        assert "é\n\n[cut" in str(self.row(failed).error)[-100:]
+
     def test_a_failure_that_was_the_last_attempt(self) -> None:
         task, found = self.claimed(max_attempts=1, **SLOTTED)
         assert self.finish(found, outcome=failure("it broke", kind="timeout")) == ([], [])

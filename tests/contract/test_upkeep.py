@@ -8,7 +8,7 @@ from unittest import mock
 
 from django.utils import timezone
 
-from django_simple_queue.models import Task
+from django_simple_queue.models import Attempt, Task
 from django_simple_queue.queue import upkeep
 from django_simple_queue.queue.enqueue import slot_of
 from django_simple_queue.queue.upkeep import due_in, expire, outlook, promote, prune, tidy
@@ -141,3 +141,11 @@ class TestPrune(TransitionCase):
         ]
         assert prune(self.session, 3600) == 3
         assert set(Task.objects.values_list("pk", flat=True)) == {t.pk for t in kept}
+
+    def test_attempts_go_with_their_task(self) -> None:
+        (old,) = self.add(status=Task.FAILED, finished_at=ago(hours=2))
+        (young,) = self.add(status=Task.FAILED, finished_at=ago(minutes=1))
+        for task in (old, old, young):
+            Attempt.objects.create(task_id=task.pk, number=1, ended_at=ago(hours=2), kind="error")
+        assert prune(self.session, 3600) == 1
+        assert list(Attempt.objects.values_list("task_id", flat=True)) == [young.pk]

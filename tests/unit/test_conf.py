@@ -7,6 +7,7 @@ import datetime
 from typing import Any
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 from django.test import override_settings
 
 from django_simple_queue import conf
@@ -40,6 +41,12 @@ def test_nobody_can_change_them() -> None:
 def test_a_timeout_of_nothing_is_none(settings: Any, given: Any, meant: Any) -> None:
     settings.DJANGO_SIMPLE_QUEUE_TASK_TIMEOUT = given
     assert get_settings().task_timeout == meant
+
+
+def test_a_value_of_a_wrong_type_is_told(settings: Any) -> None:
+    settings.DJANGO_SIMPLE_QUEUE_TASK_TIMEOUT = "an hour"
+    with pytest.raises(ImproperlyConfigured, match=r"`manage\.py check` says which"):
+        get_settings()
 
 
 def test_times_may_be_timedeltas(settings: Any) -> None:

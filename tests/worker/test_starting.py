@@ -30,6 +30,11 @@ def test_an_unknown_strategy(stage: Stage) -> None:
     assert "compare_and_swap" in said
 
 
+def test_a_wrong_setting(stage: Stage) -> None:
+    said = refused(stage.worker(settings={"lease_seconds": "long"}))
+    assert "DJANGO_SIMPLE_QUEUE_LEASE_SECONDS is 'long'." in said
+
+
 @pytest.mark.parametrize("words", [("--processes", "0"), ("--threads", "x"), ("--shutdown-timeout", "-2")])
 def test_a_wrong_number(stage: Stage, words: tuple[str, str]) -> None:
     assert words[0] in refused(stage.worker(*words))

@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import shutil
 import textwrap
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, DjangoHelpFormatter
+from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 
 from django_simple_queue.api import queue_alias
 from django_simple_queue.backends.health import INFO, UNSAFE, WARNING
 from django_simple_queue.doctor import examine
+from django_simple_queue.management.help import HelpFormatter
 
 EPILOG = """
 Reads and changes nothing; works before `migrate`, and before an upgrade from version 0.1.
@@ -22,10 +23,6 @@ exit codes: 0 nothing unsafe was found (there may be warnings); 1 something is u
 """
 PRODUCTS = {"postgresql": "PostgreSQL", "mysql": "MySQL", "mariadb": "MariaDB", "sqlite": "SQLite", "oracle": "Oracle"}
 INDENT = 10
-
-
-class HelpFormatter(DjangoHelpFormatter, RawDescriptionHelpFormatter):
-    """Keeps the lines of the epilog."""
 
 
 class Command(BaseCommand):

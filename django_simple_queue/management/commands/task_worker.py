@@ -9,10 +9,11 @@ from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Callable
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, SystemCheckError
 from django.db import connections
 
 from django_simple_queue.api import queue_alias
+from django_simple_queue.management.help import HelpFormatter
 from django_simple_queue.worker.fleet import run_worker
 from django_simple_queue.worker.options import Options
 
@@ -32,7 +33,7 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def create_parser(self, *args: Any, **kwargs: Any) -> Any:
-        return super().create_parser(*args, epilog=EPILOG, **kwargs)
+        return super().create_parser(*args, epilog=EPILOG, formatter_class=HelpFormatter, **kwargs)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         add = parser.add_argument
@@ -50,7 +51,10 @@ class Command(BaseCommand):
         add("--reload", action="store_true", help="start again when the project's code changes (development)")
 
     def handle(self, *args: Any, **given: Any) -> None:
-        self.check(tags=["django_simple_queue"])
+        try:
+            self.check(tags=["django_simple_queue"])
+        except SystemCheckError as error:
+            raise CommandError(str(error), returncode=2) from None
         aliases = list(dict.fromkeys(given["database"])) or [queue_alias()]
         for alias in aliases:
             if alias not in connections:
