@@ -1,4 +1,4 @@
-"""Atomic tasks: what they write, here rows of Attempt of the kind "effect", is committed with their end or not at all."""
+"""Atomic tasks: what they write, rows of Attempt of the kind "effect", is committed with their end or not at all."""
 
 from __future__ import annotations
 

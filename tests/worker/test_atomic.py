@@ -20,7 +20,7 @@ from .stage import Stage, await_status, create, eventually, nothing_held, row
 
 SEED = 20_240_229
 COUNT = 500
-KILLS = 12  # of runners; then a whole worker
+KILLS = 12
 others_can_write = pytest.mark.skipif(
     dialect_for(connection).one_writer,
     reason="while an atomic task runs nobody else can write, so none loses its claim",
@@ -30,6 +30,10 @@ others_can_write = pytest.mark.skipif(
 def effects(*tasks: Task) -> list[int]:
     """How often what each of these wrote was committed."""
     return [Attempt.objects.filter(task_id=task.pk, kind="effect").count() for task in tasks]
+
+
+def effects_so_far() -> int:
+    return Attempt.objects.filter(kind="effect").count()
 
 
 def test_each_takes_effect_once_whoever_is_killed(stage: Stage) -> None:
@@ -45,12 +49,16 @@ def test_each_takes_effect_once_whoever_is_killed(stage: Stage) -> None:
         stage.ready("--processes", "2", settings=settings),
         stage.ready("--threads", "2", settings=settings),
     ]
-    for _ in range(KILLS):
-        time.sleep(chance.uniform(0.0, 0.1))
-        runners = [pid for worker in workers for pid in worker.runners]
-        with suppress(ProcessLookupError):
-            os.kill(chance.choice(runners), signal.SIGKILL)
-    workers[0].signal_tree(signal.SIGKILL)
+    for kill in range(KILLS):
+        # Spread over the run; a whole worker in its midst, with ends that it has not stored by itself.
+        eventually(lambda kill=kill: effects_so_far() > COUNT * kill // (KILLS + 1), "progress")  # type: ignore[misc]
+        time.sleep(chance.uniform(0.0, 0.02))
+        if kill == KILLS // 2:
+            workers.pop(0).signal_tree(signal.SIGKILL)
+        else:
+            runners = eventually(lambda: [pid for worker in workers for pid in worker.runners], "a runner")
+            with suppress(ProcessLookupError):
+                os.kill(chance.choice(runners), signal.SIGKILL)
     eventually(lambda: not Task.objects.exclude(status=Task.COMPLETED).exists(), "the end of all")
     counter.refresh_from_db()
     assert counter.number == COUNT
@@ -59,7 +67,7 @@ def test_each_takes_effect_once_whoever_is_killed(stage: Stage) -> None:
     lost = Attempt.objects.filter(kind="lost").count()
     assert lost, "nobody was killed while a task ran"
     assert not Attempt.objects.exclude(kind__in=("counter", "effect", "lost")).exists()
-    for worker in workers[1:]:
+    for worker in workers:
         assert worker.stop() == 0
         assert not worker.crashes, worker.said
     assert nothing_held()
