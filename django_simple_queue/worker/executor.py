@@ -47,6 +47,7 @@ class Executor:
         self.show = show  # stores what a generator has yielded so far
         self.atomically = atomically  # calls and finishes in one transaction
         self.alias = alias
+        self.pid = os.getpid()
         self.own_process = own_process  # else connections, folder and event loop are somebody else's to keep in order
         self.folder = _folder()
         self.loop = asyncio.new_event_loop() if own_process else None
@@ -77,7 +78,11 @@ class Executor:
 
             def call() -> Outcome:
                 with self.interrupt:
-                    output = self._call(claim, found)
+                    try:
+                        output = self._call(claim, found)
+                    finally:
+                        if os.getpid() != self.pid:
+                            os._exit(0)  # the task forked and its child came back: what is open here is its parent's
                 if output is None and not said:
                     return PLAIN_SUCCESS
                 return Outcome(output=storable(output), log=storable("".join(said)) if said else None)
