@@ -142,8 +142,7 @@ class Keeper:
 
     def _beat(self) -> None:
         control = self.board.control
-        sent = b.clock()
-        self.next_beat = time.monotonic() + self.settings.heartbeat_seconds
+        sent, next_beat = b.clock(), time.monotonic() + self.settings.heartbeat_seconds
         worker_id = control[b.C_WORKER]
         if workers.beat(self.session, worker_id):
             control[b.C_DEADLINE] = sent + int(self.settings.lease_seconds * 1e9)
@@ -164,6 +163,7 @@ class Keeper:
         if self.settings.keep_finished is not None and time.monotonic() >= self.next_prune:
             pruned = upkeep.prune(self.session, self.settings.keep_finished)
             self.next_prune = time.monotonic() + (0 if pruned >= upkeep.BATCH else PRUNE_EVERY)
+        self.next_beat = next_beat  # only now: what failed is due at once, and a round without it would be a success
 
     def _look(self, idle: list[b.Page]) -> None:
         """For idle runners: promote what is due, wake as many as there are tasks; end a burst that has nothing left."""

@@ -1,0 +1,142 @@
+"""A database server of the test's own, behind a proxy, that may be stopped, killed, given another clock and filled up."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import dj_database_url
+from django.db import Error, connection, connections
+from django.db.utils import load_backend
+
+from compat_matrix import matrix
+from compat_matrix.faketime import at_another_time
+from compat_matrix.matrix import Database
+from compat_matrix.processes import ServerProcess
+from compat_matrix.servers import Server, server
+from tests.chaos.proxy import Proxy
+from tests.worker.stage import eventually
+
+ROOT = Path(__file__).parents[2]
+NAME = "dsq_outages"
+# A server that somebody named or a container cannot be started on another clock.
+SOURCES = ("machine", "debian")
+
+
+class Ground:
+    """One server and one migrated database on it."""
+
+    def __init__(self, row: Database, running: Server) -> None:
+        assert running.process is not None
+        self.row = row
+        self.process: ServerProcess = running.process
+        self.usual_command = self.process.command
+        # As Django has them when it has read its settings.
+        missing = {"TIME_ZONE": None, "ATOMIC_REQUESTS": False, "AUTOCOMMIT": True, "TEST": {}}
+        self.direct = missing | dict(dj_database_url.parse(running.url, conn_health_checks=False))
+        if row.kind != "postgresql":
+            self.direct["OPTIONS"] = {"charset": "utf8mb4"}
+        self.direct.setdefault("OPTIONS", {})
+        self.admin = dict(self.direct)
+        self.proxies: list[Proxy] = []
+
+    def make_database(self) -> None:
+        with working_on(self.admin):
+            charset = "" if self.row.kind == "postgresql" else " CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci"
+            ask(f"CREATE DATABASE {NAME}{charset}")
+        self.direct["NAME"] = NAME
+        migrate(self.direct)
+
+    def behind_proxy(self) -> tuple[Proxy, dict[str, Any]]:
+        """An address of its own for one worker."""
+        proxy = Proxy(self.direct["HOST"], int(self.direct["PORT"]))
+        self.proxies.append(proxy)
+        return proxy, self.direct | {"HOST": "127.0.0.1", "PORT": proxy.port}
+
+    def start(self, *, clock: str | None = None) -> None:
+        """Start it on its data; `clock`: how far its own is off, as "+1h"."""
+        before = at_another_time(self.row.suite or "", clock) if clock else []
+        self.process.command = [*before, *self.usual_command]
+        self.process.start()
+        eventually(self.answers, "an answer")  # a killed server's files may say that it is ready
+
+    def answers(self) -> bool:
+        try:
+            with working_on(self.direct):
+                return bool(ask("SELECT 1"))
+        except Error:
+            return False
+
+    def as_usual(self) -> None:
+        """Whatever a test has done to it: it runs, with its own clock."""
+        if self.process.command != self.usual_command:
+            self.process.stop()
+        if self.process.process is None or self.process.process.poll() is not None:
+            self.start()
+
+
+def own_row() -> Database:
+    """The row of the matrix that the test run's database belongs to."""
+    if connection.vendor == "sqlite":
+        return matrix.load().database("sqlite")
+    with connection._nodb_cursor() as cursor:  # the test run may have made no database yet
+        cursor.execute("SELECT VERSION()")
+        said: str = cursor.fetchone()[0]
+    for row in matrix.load().databases:
+        is_kind = row.kind in said.lower() or (row.kind == "mysql" and "MariaDB" not in said)
+        if is_kind and said.removeprefix("PostgreSQL ").startswith(f"{row.version}."):
+            return row
+    raise LookupError(f"{said} is not in the matrix")
+
+
+@contextmanager
+def own_ground(row: Database) -> Iterator[Ground]:
+    with server(row, SOURCES) as running:
+        made = Ground(row, running)
+        made.make_database()
+        yield made
+
+
+def migrate(database: dict[str, Any]) -> None:
+    """In a process of its own, so that nothing of that database is remembered here."""
+    command = [sys.executable, "-m", "django", "migrate", "-v0", "django_simple_queue"]
+    done = subprocess.run(command, env=environment(database), cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def environment(database: dict[str, Any]) -> dict[str, str]:
+    """For a process that works on `database`."""
+    search_path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    return os.environ | {
+        "DJANGO_SETTINGS_MODULE": "tests.worker.settings",
+        "DSQ_TEST_DATABASES_JSON": json.dumps({"default": database}),
+        "PYTHONPATH": search_path,
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+@contextmanager
+def working_on(database: dict[str, Any]) -> Iterator[None]:
+    """Let the default alias of this thread be `database` instead of the test run's."""
+    usual = connections["default"]
+    full = {name: value for name, value in usual.settings_dict.items() if name not in ("NAME", "OPTIONS")} | database
+    connections["default"] = load_backend(database["ENGINE"]).DatabaseWrapper(full, "default")
+    try:
+        yield
+    finally:
+        connections["default"].close()
+        connections["default"] = usual
+
+
+def ask(sql: str, params: Any = None) -> Any:
+    """One value, or None from a statement that returns none."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        found = cursor.fetchone() if cursor.description else None
+    return found[0] if found else None
