@@ -13,8 +13,6 @@ from compat_matrix.processes import ServerProcess
 
 from .field import Field, Worker
 
-LEASE = 4.0  # as in settings
-
 
 @dataclass
 class Record:
@@ -36,6 +34,8 @@ class Record:
 class Faults:
     def __init__(self, where: Field, server: ServerProcess | None) -> None:
         self.field, self.server, self.record = where, server, Record()
+        self.lease = where.lease
+        self.bag: list[tuple[str, Callable[[Worker], None]]] = []
         self.choices: list[tuple[str, Callable[[Worker], None]]] = [
             ("runner killed", self.kill_runner),
             ("keeper killed", self.kill_keeper),
@@ -45,14 +45,19 @@ class Faults:
             ("keeper suspended", self.suspend_keeper),
             ("runner suspended", self.suspend_runner),
             ("worker stopped", self.stop_worker),
+            ("all workers killed", self.kill_all),
+            ("all workers suspended", self.suspend_all),
         ]
-        if where.workers[0].proxy is not None:
+        if where.database.get("PORT"):
             self.choices += [("connections cut", self.cut), ("packets swallowed", self.swallow)]
         if server is not None:
             self.choices += [("server restarted", self.restart), ("server killed", self.kill_server)]
 
     def one(self) -> str:
-        name, fault = self.field.random.choice(self.choices)
+        """Each kind once, before any comes again."""
+        if not self.bag:
+            self.bag = self.field.random.sample(self.choices, len(self.choices))
+        name, fault = self.bag.pop()
         worker = self.field.random.choice(self.field.workers)
         if not worker.dead():
             self.record.kinds[name] = self.record.kinds.get(name, 0) + 1
@@ -87,27 +92,38 @@ class Faults:
                 os.kill(pid, signal.SIGKILL)
         worker.process.wait()
 
+    def kill_all(self, worker: Worker) -> None:
+        """As when the machine's power fails."""
+        for each in self.field.workers:
+            if not each.dead():
+                self.kill_worker(each)
+
+    def suspend_all(self, worker: Worker) -> None:
+        """As a laptop that sleeps: nobody is dead afterwards."""
+        self._suspend([pid for each in self.field.workers for pid in each.tree()], 1.5 * self.lease)
+
     def suspend_worker(self, worker: Worker) -> None:
-        self._suspend(worker.tree(), self.field.random.choice([1.0, 3 * LEASE]))
+        self._suspend(worker.tree(), self.field.random.choice([1.0, 3 * self.lease]))
 
     def suspend_keeper(self, worker: Worker) -> None:
-        self._suspend(worker.keeper(), self.field.random.choice([0.5, LEASE]), cut_off=worker.tree())
+        self._suspend(worker.keeper(), self.field.random.choice([0.5, self.lease]), cut_off=worker.tree())
 
     def suspend_runner(self, worker: Worker) -> None:
         if runners := worker.runners():
             # Longer than a lease its supervisor kills it.
             self.record.runners_killed += 1
-            self._suspend([self.field.random.choice(runners)], self.field.random.choice([1.0, 2 * LEASE]))
+            self._suspend([self.field.random.choice(runners)], self.field.random.choice([1.0, 2 * self.lease]))
 
     def _suspend(self, pids: list[int], seconds: float, cut_off: list[int] | None = None) -> None:
         began = time.time()
         for pid in pids:
-            os.kill(pid, signal.SIGSTOP)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGSTOP)
         time.sleep(seconds)
         for pid in pids:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGCONT)
-        if seconds >= LEASE / 2:
+        if seconds >= self.lease / 2:
             self._cut_off(cut_off or pids, began)
 
     def _cut_off(self, pids: list[int], began: float) -> None:
@@ -117,8 +133,10 @@ class Faults:
 
     def stop_worker(self, worker: Worker) -> None:
         """As a deployment does."""
+        pids = worker.tree()
         worker.process.send_signal(signal.SIGTERM)
         worker.process.wait(30)
+        self.record.died(pids)
 
     def cut(self, worker: Worker) -> None:
         assert worker.proxy is not None
@@ -128,7 +146,7 @@ class Faults:
         assert worker.proxy is not None
         began = time.time()
         worker.proxy.swallow = True
-        time.sleep(self.field.random.choice([0.5, 2.5 * LEASE]))
+        time.sleep(self.field.random.choice([0.5, 2.5 * self.lease]))
         pids = worker.tree()
         worker.proxy.swallow = False
         worker.proxy.cut()  # what was swallowed does not come back
@@ -137,7 +155,7 @@ class Faults:
     def restart(self, worker: Worker) -> None:
         assert self.server is not None
         self.server.stop()
-        self.field.pause(0.1, 3 * LEASE)
+        self.field.pause(0.1, 3 * self.lease)
         self.server.start()
 
     def kill_server(self, worker: Worker) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -64,14 +64,22 @@ def name_of(pid: int) -> str:
 
 
 class Field:
-    def __init__(self, database: dict[str, Any], seed: int) -> None:
-        self.random = random.Random(seed)
-        self.folder = Path(tempfile.mkdtemp(prefix="dsq-chaos-"))
-        self.evidence = self.folder / "evidence"
-        self.database = database
-        self.direct = self.environment(database)
-        self.manage("migrate", "-v0")
-        self.workers = []
+    """`lease`: seconds, of the workers and for the faults. The tables are there already."""
+
+    def __init__(self, database: dict[str, Any], seed: int, folder: Path, lease: float = 4.0) -> None:
+        self.seed, self.random = seed, random.Random(seed)
+        self.folder, self.database, self.lease = folder, database, lease
+        self.evidence, self.history = folder / "evidence", folder / "history"
+        self.workers: list[Worker] = []
+
+    @property
+    def direct(self) -> dict[str, str]:
+        """The environment of a process beside the workers."""
+        return self.environment(self.database)
+
+    def start(self) -> None:
+        """Start the workers, each behind a proxy of its own where there is a server."""
+        database = self.database
         for number in range(len(WORKERS)):
             proxy, behind = None, database
             if database.get("PORT"):
@@ -85,12 +93,11 @@ class Field:
             "DJANGO_SETTINGS_MODULE": "tests.chaos.settings",
             "DSQ_TEST_DATABASES_JSON": json.dumps({"default": database}),
             "DSQ_EVIDENCE": str(self.evidence),
+            "DSQ_HISTORY": str(self.history),
+            "DSQ_CHAOS_LEASE": str(self.lease),
             "PYTHONPATH": str(ROOT),
             "PYTHONUNBUFFERED": "1",
         }
-
-    def manage(self, *words: str) -> None:
-        subprocess.run([sys.executable, "-m", "django", *words], env=self.direct, cwd=ROOT, check=True, timeout=120)
 
     def events(self) -> list[tuple[str, str, int, float]]:
         """(key, event, pid, time) in the order in which they were written."""
@@ -102,7 +109,8 @@ class Field:
     def stop(self) -> None:
         for worker in self.workers:
             for pid in worker.tree():
-                os.kill(pid, signal.SIGCONT)
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
             if not worker.dead():
                 worker.process.send_signal(signal.SIGTERM)
         for worker in self.workers:
@@ -110,6 +118,9 @@ class Field:
                 worker.process.wait(20)
             except subprocess.TimeoutExpired:
                 os.killpg(worker.process.pid, signal.SIGKILL)
+                worker.process.wait()
+            if worker.proxy is not None:
+                worker.proxy.close()
 
     def revive(self) -> None:
         """Start the workers that are gone; no process of the dead ones may be left for long."""

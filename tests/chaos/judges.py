@@ -6,6 +6,8 @@ import itertools
 from collections import defaultdict
 from dataclasses import dataclass
 
+from tests.history.events import Event as Written
+
 from .faults import Record
 
 Event = tuple[str, str, int, float]
@@ -52,9 +54,23 @@ def two_at_once(runs: dict[str, list[Run]], record: Record) -> list[tuple[str, R
     return found
 
 
-def repeats(runs: dict[str, list[Run]], kinds: dict[str, str]) -> int:
-    """Runs beyond the first, or beyond the second of a task that fails once on purpose."""
-    return sum(max(0, len(of_one) - (2 if kinds.get(key) == "fails_once" else 1)) for key, of_one in runs.items())
+def repeats(runs: dict[str, list[Run]], attempts: dict[str, int]) -> int:
+    """Runs beyond the first one and one for each failed attempt."""
+    return sum(max(0, len(of_one) - 1 - attempts.get(key, 0)) for key, of_one in runs.items())
+
+
+def unstored(history: list[Written], record: Record) -> int:
+    """Runs in processes that were killed or cut off before their results were stored: each may be repeated once."""
+    disturbed = record.deaths.keys() | record.cut_off.keys()
+    stored = {
+        (task, event.holder)
+        for event in history
+        if event.op == "finish"
+        for task in event.tasks
+        if event.told(task) == 1
+    }
+    begun = [event for event in history if event.op == "start" and event.pid in disturbed]
+    return sum((event.tasks[0], event.holder) not in stored for event in begun)
 
 
 def longest_to_rescue(runs: dict[str, list[Run]]) -> float:

@@ -18,14 +18,24 @@ class Proxy:
         self.swallow = False  # take what is sent and answer nothing
         self.pairs: dict[socket.socket, socket.socket] = {}
         self.cut_wanted = False
-        threading.Thread(target=self._run, daemon=True).start()
+        self.closing = False
+        self.thread = threading.Thread(target=self._run, daemon=True)
+        self.thread.start()
 
     def cut(self) -> None:
         """Close every connection that is open."""
         self.cut_wanted = True
 
+    def close(self) -> None:
+        """Cut all, and take no more."""
+        self.closing = True
+        self.thread.join()
+        for one in [*self.pairs]:
+            self._close(one)
+        self.listener.close()
+
     def _run(self) -> None:
-        while True:
+        while not self.closing:
             if self.cut_wanted:
                 self.cut_wanted = False
                 for one in [*self.pairs]:
