@@ -54,6 +54,7 @@ class Runner:
         self.options, self.board, self.page, self.wake_fd = options, board, page, wake_fd
         self.settings = get_settings()
         self.pid = os.getpid()
+        self.wake = os.fstat(wake_fd)
         self.session = OwnSession(options.alias)
         self.lock = threading.RLock()  # of the session, the done list and the page's text
         self.patience = Patience(self.session, self._call_off)
@@ -104,8 +105,10 @@ class Runner:
     def _end_if_crippled(self, slot: int, claim: Claim, outcome: Outcome) -> None:
         """A task closed this process's files: nothing here can be trusted any more, but the board still is."""
         try:
-            os.fstat(self.wake_fd)
+            whole = os.path.samestat(os.fstat(self.wake_fd), self.wake)  # the number may be another file's by now
         except OSError:
+            whole = False
+        if not whole:
             logger.warning("Task %s (%s) closed files of its process, which is replaced.", claim.uuid, claim.task)
             self.page.done(slot, outcome)
             os._exit(0)  # other threads' tasks have a loss: one of them did it, and each runs alone next time
