@@ -12,51 +12,91 @@ from django_simple_queue.models import Attempt, Task, Worker
 
 from .stage import Stage, alive, await_status, create, eventually, nothing_held, row
 
-DISORDER = ["leaves", "interrupts", "forks", "closes_everything", "moves_and_sets", "closes_the_loop"]
-DISORDER += ["leaves_a_transaction", "closes_connections"]
+# With how many threads and processes: how often an innocent may start. Threads die together.
+SHAPES = pytest.mark.parametrize(
+    ("options", "most"),
+    [((), 1), (("--processes", "2"), 1), (("--threads", "2"), 2)],
+    ids=["1", "processes", "threads"],
+)
+KILLERS = {"exits": "exited with code 3", "segfaults": "was killed by SIGSEGV", "is_killed": "was killed by SIGKILL"}
+DISORDER = ["leaves", "interrupts", "runs_out_of_memory", "forks", "closes_the_loop", "leaves_a_transaction"]
+DISORDER += ["closes_connections"]
+FOR_THE_PROCESS = ["moves_and_sets", "closes_everything", "closes_and_opens"]  # with its other threads
 
 
 def completed() -> int:
     return Task.objects.filter(status=Task.COMPLETED).count()
 
 
-@pytest.mark.parametrize(
-    ("name", "said"),
-    [("exits", "code 3"), ("segfaults", "SIGSEGV"), ("is_killed", "SIGKILL")],
-)
-def test_a_task_that_kills_its_process_fails_after_three_losses_and_harms_no_other(
-    stage: Stage, name: str, said: str
+@SHAPES
+def test_tasks_that_kill_their_process_fail_after_three_losses_and_harm_no_other(
+    stage: Stage, options: tuple[str, ...], most: int
 ) -> None:
     before = [create("run", {"text": f"before {n}"}) for n in range(5)]
-    killer = create(f"tests.jobs.lethal.{name}")
-    after = [create("run") for _ in range(5)]
-    stage.burst()
-    dead = row(killer)
-    assert (dead.status, dead.losses, dead.attempt) == (Task.FAILED, 3, 0)
-    assert said in (dead.error or "")
-    assert stage.starts()[str(killer.id)] == 3
-    assert {stage.starts()[str(task.id)] for task in before + after} == {1}
+    killers = {said: create(f"tests.jobs.lethal.{name}") for name, said in KILLERS.items()}
+    after = [create("run", {"text": f"after {n}"}) for n in range(5)]
+    stage.burst(*options)
+    for said, killer in killers.items():
+        dead = row(killer)
+        assert (dead.status, dead.losses, dead.attempt) == (Task.FAILED, 3, 0), dead.task
+        assert said in (dead.error or "")
+        assert stage.starts()[str(killer.id)] <= 3  # a thread's first run may end before it begins, by another's deed
+        assert list(Attempt.objects.filter(task_id=killer.id).values_list("kind", flat=True)) == ["lost"] * 3
     assert [row(task).output for task in before] == [f"before {n}" for n in range(5)]
-    assert Attempt.objects.filter(task_id=killer.id, kind="lost").count() == 3
+    assert [row(task).output for task in after] == [f"after {n}" for n in range(5)]
+    for task in before + after:
+        assert stage.starts()[str(task.id)] <= most
+        assert row(task).losses < most
 
 
-@pytest.mark.parametrize("name", DISORDER)
-@pytest.mark.parametrize("threads", ["1", "2"])
-def test_a_task_that_leaves_disorder_harms_no_other(stage: Stage, name: str, threads: str) -> None:
-    if threads == "2" and name == "moves_and_sets":
-        name = "closes_connections"  # only a main thread may set signal handlers
-    bad = create(f"tests.jobs.lethal.{name}")
-    good = [create("run", {"text": "ran"}) for _ in range(10)]
-    loop, place = create("tests.jobs.lethal.uses_the_loop"), create("tests.jobs.lethal.where_am_i")
-    stage.burst("--threads", threads)
-    assert row(bad).status in (Task.COMPLETED, Task.FAILED)
-    assert stage.starts()[str(bad.id)] <= 3
+@SHAPES
+def test_tasks_that_leave_disorder_harm_no_other(stage: Stage, options: tuple[str, ...], most: int) -> None:
+    bad, good, checks = {}, [], []
+    for name in DISORDER + FOR_THE_PROCESS * (most == 1):
+        bad[name] = create(f"tests.jobs.lethal.{name}")
+        good += [create("run", {"text": "ran"}) for _ in range(3)]
+        checks.append((create("tests.jobs.lethal.uses_the_loop"), create("tests.jobs.lethal.where_am_i")))
+    stage.burst(*options)
+    for name, task in bad.items():
+        fails = name in ("leaves", "interrupts", "runs_out_of_memory")
+        assert row(task).status == (Task.FAILED if fails else Task.COMPLETED), (name, row(task).error)
+        assert stage.starts()[str(task.id)] == 1, name
+    assert "MemoryError" in (row(bad["runs_out_of_memory"]).error or "")
+    assert row(bad["forks"]).output == "the parent's"
+    ((_, _, child),) = stage.notes("forked")
+    assert not alive(int(child))
+    assert row(bad["leaves_a_transaction"]).log is None
+    assert not Attempt.objects.filter(kind="effect").exists()
+    assert [row(task).output for task in good] == ["ran"] * len(good)
+    assert {stage.starts()[str(task.id)] for task in good} == {1}
+    assert {(row(loop).output, row(place).output) for loop, place in checks} == {("looped", os.getcwd())}
+
+
+def test_a_task_that_closes_the_files_of_other_threads_costs_them_no_more_than_a_run(stage: Stage) -> None:
+    bad = create("tests.jobs.lethal.closes_and_opens")
+    good = [create("run", {"text": "ran"}, max_attempts=2) for _ in range(10)]  # its own file may be among them
+    stage.burst("--threads", "2", settings={"retry_backoff": 0})
+    assert row(bad).status == Task.COMPLETED
     assert [row(task).output for task in good] == ["ran"] * 10
-    # With several threads a process that ends takes with it what the others run: that runs again.
-    most = 2 if (name, threads) == ("closes_everything", "2") else 1
-    assert max(stage.starts()[str(task.id)] for task in good) <= most
-    assert max(row(task).losses for task in good) < most
-    assert (row(loop).output, row(place).output) == ("looped", os.getcwd())
+    assert max(stage.starts()[str(task.id)] for task in good) <= 2
+
+
+def test_a_task_that_kills_whole_workers_fails_after_three_and_takes_nobody_with_it(stage: Stage) -> None:
+    """What runs beside it the first time has a loss as well; from then on it runs while nothing with a loss does."""
+    killer = create("tests.jobs.lethal.kills_its_worker", priority=1)
+    innocents = [create("run", {"seconds": 0.02, "text": "ran"}) for _ in range(40)]
+    settings = {"lease_seconds": 1.5, "heartbeat_seconds": 0.3}
+    workers = [stage.worker("--processes", "2", "--name", f"w{n}", settings=settings) for n in range(4)]
+    dead = await_status(killer, Task.FAILED)
+    for task in innocents:
+        await_status(task, Task.COMPLETED)
+    assert (dead.losses, stage.starts()[str(killer.id)]) == (3, 3)
+    assert "died while it held this task" in (dead.error or "")
+    (last,) = [worker for worker in workers if worker.popen.poll() is None]
+    assert last.stop() == 0
+    assert [row(task).output for task in innocents] == ["ran"] * 40
+    assert max(row(task).losses for task in innocents) <= 2
+    assert not Worker.objects.exists()
 
 
 def test_a_killed_runner_costs_its_task_one_loss_and_its_neighbours_nothing(stage: Stage) -> None:
