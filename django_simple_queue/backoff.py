@@ -8,9 +8,9 @@ LONGEST = 3600.0  # seconds
 
 
 def retry_delay(attempt: int, base: float) -> float:
-    """Seconds before the try after failed attempt number `attempt` (1, 2, ...): exponential, half of it jitter."""
+    """Seconds before the try after failed attempt number `attempt` (1, 2, ...): exponential, full jitter."""
     ceiling = min(LONGEST, base * 2 ** min(attempt - 1, 30))
-    return random.uniform(ceiling / 2, ceiling)
+    return random.uniform(0, ceiling)
 
 
 def pause(tries: int, *, shortest: float = 0.002, longest: float = 0.25) -> float:

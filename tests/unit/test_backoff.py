@@ -12,14 +12,18 @@ SECONDS = st.floats(0.001, 3600)
 
 
 @given(ATTEMPTS, SECONDS)
-def test_a_retry_waits_between_half_and_all_of_what_doubles_each_time(attempt: int, base: float) -> None:
+def test_a_retry_waits_for_a_part_of_what_doubles_each_time(attempt: int, base: float) -> None:
     ceiling = min(LONGEST, base * 2 ** min(attempt - 1, 40))
-    assert ceiling / 2 <= retry_delay(attempt, base) <= ceiling <= LONGEST
+    assert 0 <= retry_delay(attempt, base) <= ceiling <= LONGEST
 
 
 def test_the_first_retry_waits_no_longer_than_the_setting() -> None:
-    assert all(5 <= retry_delay(1, 10) <= 10 for _ in range(100))
-    assert all(10 <= retry_delay(2, 10) <= 20 for _ in range(100))
+    assert all(retry_delay(1, 10) <= 10 for _ in range(100))
+
+
+def test_waits_lie_anywhere_below_what_has_doubled() -> None:
+    waits = [retry_delay(3, 10) for _ in range(400)]
+    assert min(waits) < 10 < 30 < max(waits) <= 40
 
 
 def test_no_backoff_is_no_wait() -> None:
