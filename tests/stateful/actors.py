@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import uuid
 from contextlib import AbstractContextManager
 
@@ -12,7 +11,8 @@ from django_simple_queue.backends import ClaimStrategy, OwnSession, Session, get
 from django_simple_queue.backends.errors import Trouble, trouble
 from django_simple_queue.queue import workers
 from django_simple_queue.queue.claim import Claimer, claim
-from django_simple_queue.records import HOLDERS_PER_WORKER, Claim
+from django_simple_queue.records import Claim
+from django_simple_queue.worker import board as b
 
 # One thread plays all parts, so nobody can wait for anybody: a locked row is an error at once, or soon.
 IMPATIENT = {
@@ -28,34 +28,58 @@ def is_busy(error: Error) -> bool:
 
 
 class Actor:
-    """A worker: its row, its connection, and what it believes to hold."""
+    """A worker of one runner: its row, its board, its connection, and what it believes to hold."""
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.session = OwnSession(wait=0)
-        self.counter = itertools.count()
+        self.board = b.Board(1)
+        self.page = self.board.pages[0]
         self.open: AbstractContextManager[None] | None = None
         self.unsure: list[Claim] = []  # claimed in a transaction that is still open
+        self.aside: list[uuid.UUID] = []  # set aside in it, as not yet due
         self.reset()
 
     def reset(self) -> None:
         """Connect and register anew; what was held is forgotten."""
         self.session.close()
         be_impatient(self.session)
-        self.open, self.unsure = None, []
-        self.holds: dict[uuid.UUID, Claim] = {}
-        self.dead = False
-        self.beats = 0
-        self.watched: int | None = None  # beats that the others have seen
+        self.open, self.unsure, self.aside = None, [], []
+        self.next_runner()
+        self.watched: int | None = None  # beats that another keeper has seen
         self.id = workers.register(self.session, name=self.name, host="", pid=0, runs="")
+
+    def next_runner(self) -> None:
+        """A runner that holds nothing."""
+        self.page.wipe()
+        self.page.words[b.STATE] = b.PageState.LIVE
+        self.holds: dict[uuid.UUID, Claim] = {}
+        self.slots: dict[uuid.UUID, int] = {}
 
     @property
     def strategy(self) -> ClaimStrategy:
         return get_strategy(session=self.session)
 
+    @property
+    def pending(self) -> int:
+        """The number of a claim whose outcome is not known."""
+        return self.page.words[b.PENDING]
+
     def claim(self, limit: int, *, innocents_only: bool) -> list[Claim]:
-        number = self.id * HOLDERS_PER_WORKER + next(self.counter)
+        number = self.page.number_claim(self.id, len(self.board.pages))
         return claim(self.strategy, Claimer(self.id, self.name, number, innocents_only), limit)
+
+    def give_up_claim(self) -> None:
+        """Whatever it took belongs to nobody that knows of it."""
+        self.page.words[b.PENDING] = 0
+
+    def take(self, claims: list[Claim]) -> None:
+        for slot, found in zip(self.page.put(claims, None), claims, strict=True):
+            self.holds[found.uuid], self.slots[found.uuid] = found, slot
+
+    def drop(self, found: Claim) -> None:
+        self.page.empty(self.slots.pop(found.uuid))
+        del self.holds[found.uuid]
 
     def begin(self) -> None:
         self.open = self.session.transaction()
@@ -79,7 +103,7 @@ class Actor:
         raw, connection.connection = connection.connection, None
         if raw is not None:
             raw.close()
-        self.open, self.unsure = None, []
+        self.open, self.unsure, self.aside = None, [], []
         self.session._open = False
         self.session.close()
         be_impatient(self.session)

@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
+import datetime
 import functools
+import itertools
+import time
 import uuid
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from django.db import Error, connection
+from django.utils import timezone
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant
 
-from django_simple_queue.backends import OwnSession
+from django_simple_queue.backends import ClaimStrategy, OwnSession, get_strategy
 from django_simple_queue.models import Attempt, Task, Worker
+from django_simple_queue.queue.sql import TASK
 from django_simple_queue.records import Claim
-from django_simple_queue.states import CANCELLED, FAILED, QUEUED, SCHEDULED
+from django_simple_queue.worker.watch import Watch
 
 from .actors import Actor, is_busy
 from .rows import Row
 
 WORKERS = 3
+HOUR, DAY = datetime.timedelta(hours=1), datetime.timedelta(days=1)
+SECOND = 10**9
 actor_numbers = st.integers(0, WORKERS - 1)
 picks = st.integers(0, 99)
-by_hand = st.sampled_from([QUEUED, CANCELLED, FAILED, SCHEDULED])
+COLUMNS = (
+    *("id", "status", "holder", "attempt", "losses", "cancel_requested", "finished_at", "unique_slot"),
+    *("run_after", "expires", "output", "error"),
+)
 
 
 def or_gives_up(step: Callable[..., None]) -> Callable[..., None]:
@@ -50,14 +61,32 @@ class Table(RuleBasedStateMachine):
             actor.disconnect()  # from what an earlier example has left
         for model in (Task, Attempt, Worker):
             model._base_manager.all().delete()
-        for actor in self.actors:
-            actor.reset()
         self.rows: dict[uuid.UUID, Row] = {}
+        self.places = itertools.count(1)
+        self.beats: dict[int, int] = {}  # of each worker that is not declared dead, the crashed ones too
         self.stale: list[tuple[Actor, Claim]] = []  # claims that their worker may still try to finish
         self.copies: list[Task] = []  # read by somebody a while ago
-        self.gone: list[int] = []  # ids of workers that will never come back
+        self.watch = Watch(self.strategy, lease=1, heartbeat=1)
+        self.seen: dict[int, tuple[int, int]] = {}  # what that watch knows: beats, and since when
+        self.clock = SECOND
+        for actor in self.actors:
+            self.register(actor)
 
     # ---- tools ----
+
+    def do(self, step: str, *args: Any) -> None:
+        getattr(self, step)(*args)
+
+    @property
+    def strategy(self) -> ClaimStrategy:
+        return get_strategy(session=self.keeper)
+
+    def register(self, actor: Actor) -> None:
+        actor.reset()
+        self.beats[actor.id] = 0
+
+    def is_dead(self, actor: Actor) -> bool:
+        return actor.id not in self.beats
 
     def unless_busy(self, work: Callable[[], Any]) -> Any:
         """Its result; None if an open transaction was in the way: then nothing may have changed."""
@@ -68,6 +97,23 @@ class Table(RuleBasedStateMachine):
                 raise
             return None
 
+    def went_through(self, work: Callable[[], Any]) -> bool:
+        """Whether all of it was done; else the table says what was."""
+        return self.unless_busy(lambda: (work(), True)) is not None
+
+    def now_in(self, column: str) -> dict[uuid.UUID, Any]:
+        """A column as it is in the database."""
+        return dict(Task.objects.values_list("pk", column))
+
+    def held(self, claims: Iterable[Claim]) -> list[tuple[Claim, Row]]:
+        """Those of the claims that are still theirs, with their rows."""
+        found = ((claim, self.rows.get(claim.uuid)) for claim in claims)
+        return [(claim, row) for claim, row in found if row is not None and row.holder == claim.holder]
+
+    def actor(self, who: int, able: Callable[[Actor], Any]) -> Actor | None:
+        """This one, or the next that is able to do it."""
+        return next((actor for actor in self.actors[who:] + self.actors[:who] if able(actor)), None)
+
     def task(self, pick: int) -> uuid.UUID | None:
         return list(self.rows)[pick % len(self.rows)] if self.rows else None
 
@@ -75,14 +121,62 @@ class Table(RuleBasedStateMachine):
         """Whether somebody's open claim leaves the rest of the database to others."""
         return connection.features.has_select_for_update or not any(actor.open for actor in self.actors)
 
+    def disconnect(self, actor: Actor) -> None:
+        """Its connection breaks, and the server has noticed."""
+        locked = [Task._meta.pk.get_db_prep_value(key, connection) for key in self.locked_by(actor)]
+        actor.disconnect()
+        if not locked or not connection.features.has_select_for_update:
+            return
+        params: dict[str, Any] = {}
+        among = self.keeper.dialect.among("id", locked, params)
+        end = time.monotonic() + 60
+        while not self.went_through(lambda: self.keeper.rows(f"SELECT 1 FROM {TASK} WHERE {among} FOR UPDATE", params)):
+            assert time.monotonic() < end, "the server keeps the locks of a connection that is gone"
+
+    def locked_by(self, actor: Actor) -> set[uuid.UUID]:
+        return {claim.uuid for claim in actor.unsure} | set(actor.aside)
+
     # ---- what must be true ----
 
     @invariant()
     def table_is_as_the_model_says(self) -> None:
-        names = ("status", "holder", "attempt", "losses", "cancel_requested", "finished_at", "unique_slot")
-        found = {key: values for key, *values in Task.objects.values_list("pk", *names)}
+        tries = Counter(Attempt.objects.values_list("task_id", flat=True))
+        found = {values.pop("id"): values for values in Task.objects.values(*COLUMNS)}
         assert found.keys() == self.rows.keys()
-        for key, (*plain, finished_at, slot) in found.items():
-            row = self.rows[key]
-            expected = [row.status, row.holder, row.attempt, row.losses, row.asked, row.done, row.keyed]
-            assert [*plain, finished_at is not None, slot is not None] == expected
+        now = timezone.now()
+        for key, values in found.items():
+            row, error = self.rows[key], values["error"]
+            values |= {
+                "finished_at": _when(values["finished_at"], now),
+                "unique_slot": values["unique_slot"] is not None,
+                "run_after": values["run_after"] is not None and values["run_after"] > now,
+                "expires": values["expires"] is not None and values["expires"] <= now,
+                "error": row.error if row.error and error and row.error in error else error,
+                "attempts": tries[key],
+            }
+            assert values == _columns(row)
+
+    @invariant()
+    def workers_are_as_the_model_says(self) -> None:
+        assert dict(Worker.objects.filter(state=Worker.ALIVE).values_list("pk", "beats")) == self.beats
+
+
+def _when(finished_at: datetime.datetime | None, now: datetime.datetime) -> str:
+    return "never" if finished_at is None else "long ago" if finished_at < now - HOUR else "lately"
+
+
+def _columns(row: Row) -> dict[str, Any]:
+    return {
+        "status": row.status,
+        "holder": row.holder,
+        "attempt": row.attempt,
+        "losses": row.losses,
+        "cancel_requested": row.asked,
+        "finished_at": "never" if not row.done else "long ago" if row.old else "lately",
+        "unique_slot": row.keyed,
+        "run_after": row.ahead,
+        "expires": row.expired,
+        "output": row.output,
+        "error": row.error,
+        "attempts": row.tries,
+    }

@@ -13,4 +13,4 @@ from .stage import on_stage
 class TestMachine(DatabaseCase):
     def test_any_order_of_steps_keeps_the_rules(self) -> None:
         with on_stage() as machine:
-            run_state_machine_as_test(machine, settings=settings(stateful_step_count=30))
+            run_state_machine_as_test(machine, settings=settings(stateful_step_count=50))
