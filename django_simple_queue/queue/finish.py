@@ -69,8 +69,6 @@ def _finish_batch(session: Session, batch: list[Done]) -> list[Claim]:
     )
     if session.attempt(lambda: session.write(sql, params)) == len(batch):
         return []
-    if len(batch) == 1:
-        return [batch[0][0]]
     # What the statement has written no longer has the holder: the rows that still have it are none, the rest is lost.
     return _not_finished(session, [claim for claim, _ in batch])
 
@@ -91,10 +89,10 @@ def _not_finished(session: Session, claims: list[Claim]) -> list[Claim]:
     """Of a batch that came back short: those whose row says that it was not this run that ended it."""
     params: dict[str, object] = {}
     among = session.dialect.among("id", [claim.id for claim in claims], params)
-    sql = f"SELECT id FROM {TASK} WHERE {among} AND holder IS NULL AND finished_at IS NOT NULL"
+    sql = f"SELECT id, losses FROM {TASK} WHERE {among} AND holder IS NULL AND finished_at IS NOT NULL"
     rows = session.attempt(lambda: session.rows(sql, params))
-    ended = {row[0] for row in rows}
-    return [claim for claim in claims if claim.id not in ended]
+    ended = dict(rows)  # with another count of losses it was rescued, and another run ended it
+    return [claim for claim in claims if ended.get(claim.id) != claim.losses]
 
 
 def finish_one(session: Session, claim: Claim, outcome: Outcome) -> bool:

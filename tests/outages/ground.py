@@ -1,4 +1,4 @@
-"""A database server of the test's own, behind a proxy, that may be stopped, killed, given another clock and filled up."""
+"""A database server of the test's own, which may be stopped, killed, given another clock, filled up or cut off."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import dj_database_url
 from django.db import Error, connection, connections
@@ -24,6 +24,7 @@ from tests.chaos.proxy import Proxy
 from tests.worker.stage import eventually
 
 ROOT = Path(__file__).parents[2]
+P = TypeVar("P", bound=Proxy)
 NAME = "dsq_outages"
 # A server that somebody named or a container cannot be started on another clock.
 SOURCES = ("machine", "debian")
@@ -36,7 +37,8 @@ class Ground:
         assert running.process is not None
         self.row = row
         self.process: ServerProcess = running.process
-        self.usual_command = self.process.command
+        self.usual_command = [str(word) for word in self.process.command]
+        self.usual_ready = self.process.ready
         # As Django has them when it has read its settings.
         missing = {"TIME_ZONE": None, "ATOMIC_REQUESTS": False, "AUTOCOMMIT": True, "TEST": {}}
         self.direct = missing | dict(dj_database_url.parse(running.url, conn_health_checks=False))
@@ -44,7 +46,6 @@ class Ground:
             self.direct["OPTIONS"] = {"charset": "utf8mb4"}
         self.direct.setdefault("OPTIONS", {})
         self.admin = dict(self.direct)
-        self.proxies: list[Proxy] = []
 
     def make_database(self) -> None:
         with working_on(self.admin):
@@ -53,16 +54,32 @@ class Ground:
         self.direct["NAME"] = NAME
         migrate(self.direct)
 
-    def behind_proxy(self) -> tuple[Proxy, dict[str, Any]]:
+    def behind_proxy(self, kind: type[P]) -> tuple[P, dict[str, Any]]:
         """An address of its own for one worker."""
-        proxy = Proxy(self.direct["HOST"], int(self.direct["PORT"]))
-        self.proxies.append(proxy)
+        proxy = kind(self.direct["HOST"], int(self.direct["PORT"]))
         return proxy, self.direct | {"HOST": "127.0.0.1", "PORT": proxy.port}
 
-    def start(self, *, clock: str | None = None) -> None:
-        """Start it on its data; `clock`: how far its own is off, as "+1h"."""
+    def plain_user(self) -> dict[str, str]:
+        """Settings of a user who may do nothing but work on this database: some servers are read-only to nobody else."""
+        if self.row.kind == "postgresql":
+            return {}
+        ask("CREATE USER IF NOT EXISTS plain@'127.0.0.1'")
+        ask(f"GRANT ALL PRIVILEGES ON {NAME}.* TO plain@'127.0.0.1'")
+        return {"USER": "plain"}
+
+    @property
+    def data(self) -> Path:
+        """Its data folder, which the command that starts it names."""
+        options = {"postgresql": "-D"}
+        option = options.get(self.row.kind, "--datadir=")
+        return Path(next(word for word in map(str, self.usual_command) if word.startswith(option)).removeprefix(option))
+
+    def start(self, *, clock: str | None = None, data: Path | None = None) -> None:
+        """Start it with a clock that is off by `clock`, as "+1h", or on other data."""
         before = at_another_time(self.row.suite or "", clock) if clock else []
-        self.process.command = [*before, *self.usual_command]
+        usual = [str(word).replace(str(self.data), str(data or self.data)) for word in self.usual_command]
+        self.process.command = [*before, *usual]
+        self.process.ready = self.answers if data else self.usual_ready
         self.process.start()
         eventually(self.answers, "an answer")  # a killed server's files may say that it is ready
 
@@ -119,6 +136,12 @@ def environment(database: dict[str, Any]) -> dict[str, str]:
         "PYTHONPATH": search_path,
         "PYTHONUNBUFFERED": "1",
     }
+
+
+def on_database(database: dict[str, Any]) -> dict[str, str]:
+    """What Stage.command needs to know for a process that works on another address than the stage's."""
+    name = "DSQ_TEST_DATABASES_JSON"
+    return {name: environment(database)[name]}
 
 
 @contextmanager
