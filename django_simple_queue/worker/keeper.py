@@ -112,7 +112,7 @@ class Keeper:
         )
         self.board.control[b.C_DEADLINE] = sent + int(self.settings.lease_seconds * 1e9)
         self.board.control[b.C_WORKER] = worker_id
-        self.next_beat = time.monotonic() + self.settings.heartbeat_seconds
+        self.next_beat = 0.0  # at once: who seems dead must be known before a burst may end
 
     def _leave(self) -> None:
         """All runners are gone: settle what they left, then the worker's row goes."""
