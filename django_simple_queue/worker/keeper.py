@@ -184,7 +184,13 @@ class Keeper:
             for page in idle[: seen.runnable]:
                 page.words[b.IDLE] = 0
                 write_news(self.wake_fds[page.index], WAKE)
-        elif self.options.burst and self._nothing_held(before) and not self.watch.others_hold():
+        elif (
+            self.options.burst
+            and self._nothing_held(before)
+            and not self.watch.others_hold()
+            # A claim may have been carried out after its dead runner's page was settled.
+            and not self.settler.sweep(self.board.control[b.C_WORKER], rescue.held_numbers(self.session))
+        ):
             self.board.control[b.C_STOP] = b.Stop.SOON
 
     def _asked(self) -> list[tuple[int, ...]]:

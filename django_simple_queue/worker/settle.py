@@ -157,12 +157,16 @@ class Settler:
 
     # -- strays ---------------------------------------------------------------------------------------------------
 
-    def sweep(self, worker_id: int, held: Iterable[int]) -> None:
-        """Give back what is held in this worker's name under a number that is on no page. `held` was read before."""
+    def sweep(self, worker_id: int, held: Iterable[int]) -> bool:
+        """Give back what is held in this worker's name under a number that is on no page. `held` was read before.
+
+        True if there was anything.
+        """
         on_pages = self.board.numbers()
-        for number in held:
-            if worker_of(number) == worker_id and number not in on_pages:
-                finish.release_holder(self.session, number)
+        strays = [number for number in held if worker_of(number) == worker_id and number not in on_pages]
+        for number in strays:
+            finish.release_holder(self.session, number)
+        return bool(strays)
 
     def drop_all(self, worker_id: int) -> None:
         """Declared dead: nothing claimed under the old id may start any more."""
