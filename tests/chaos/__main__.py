@@ -32,9 +32,7 @@ def main() -> int:
     parser.add_argument("--database", choices=names, default="sqlite")
     parser.add_argument("--minutes", type=float, default=1.0)
     parser.add_argument("--seed", type=int, default=int(time.time()))
-    parser.add_argument(
-        "--report", type=Path, metavar="FILE", help="JSON, with an entry for each database that was run"
-    )
+    parser.add_argument("--report", type=Path, metavar="FILE", help="JSON, an entry for each database that was run")
     parser.add_argument("--keep", action="store_true", help="keep the folder with evidence, history and logs")
     options = parser.parse_args()
     with server(matrix.load().database(options.database)) as running:

@@ -1,4 +1,4 @@
-"""A quarter of a minute of faults on the test's own database: python -m tests.chaos has more of them, and for longer."""
+"""A quarter of a minute of faults on the test's own database; python -m tests.chaos has more, and for longer."""
 
 from __future__ import annotations
 
