@@ -13,7 +13,7 @@ from compat_matrix.errors import ServerError
 from django_simple_queue.models import Attempt, Task, Worker
 from tests.worker.stage import Stage
 
-from .ground import Ground, environment, migrate, own_ground, own_row, working_on
+from .ground import Ground, environment, migrate, own_ground, own_row, sqlite_file, working_on
 
 HERE = Path(__file__).parent
 
@@ -71,7 +71,7 @@ def file_stage(tmp_path: Path, django_db_blocker: Any) -> Iterator[Stage]:
         pytest.skip("SQLite's own weather")
     folder = tmp_path / "database"
     folder.mkdir()
-    database = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(folder / "db.sqlite3"), "OPTIONS": {"timeout": 20}}
+    database = sqlite_file(folder)
     migrate(database)
     stage = Stage(environment(database), tmp_path)
     with django_db_blocker.unblock(), working_on(database):

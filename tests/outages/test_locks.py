@@ -13,7 +13,7 @@ from django.db import OperationalError, connection, transaction
 
 from django_simple_queue import create_tasks
 from django_simple_queue.models import Task
-from tests.worker.stage import Stage, create, eventually
+from tests.worker.stage import Stage, create
 
 from .ground import Ground, ask
 from .judge import Watched, assert_each_ran_once, await_all

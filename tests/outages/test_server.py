@@ -35,7 +35,7 @@ def test_an_outage_of_three_leases_costs_nothing(ground: Ground, stage: Stage) -
     stage.let("early")
     eventually(lambda: len(stage.notes("end")) == 2, "two results")
     time.sleep(3.3 * LEASE)
-    ground.process.start()
+    ground.start()
     stage.let("late")
     await_all(running + waiting)
     time.sleep(1.2 * LEASE)  # whoever were taken for dead now would be so for what happened then
