@@ -7,9 +7,10 @@ import signal
 
 import pytest
 
-from django_simple_queue import create_tasks
 from django_simple_queue.models import Attempt, Task, Worker
 
+from .settings import DJANGO_SIMPLE_QUEUE_HEARTBEAT_SECONDS as BEAT
+from .settings import DJANGO_SIMPLE_QUEUE_LEASE_SECONDS as LEASE
 from .stage import Stage, alive, await_status, create, eventually, nothing_held, row
 
 # With how many threads and processes: how often an innocent may start. Threads die together.
@@ -128,9 +129,12 @@ def test_a_killed_keeper_is_replaced_and_the_worker_keeps_its_id(stage: Stage) -
 
 
 def test_nothing_is_left_of_a_worker_whose_supervisor_was_killed(stage: Stage) -> None:
+    """Whatever its tasks do: Python code, C code, C code that lets no other thread go on."""
     create("spin", {"seconds": 30})
-    worker = stage.ready("--processes", "2")
-    stage.await_starts(1)
+    create("tests.jobs.lethal.ignores_its_timeout_in_c")
+    create("tests.jobs.lethal.stops_all_threads")
+    worker = stage.ready("--processes", "3")
+    stage.await_starts(3)
     family = worker.descendants()
     os.kill(worker.pid, signal.SIGKILL)
     worker.wait()
@@ -138,15 +142,21 @@ def test_nothing_is_left_of_a_worker_whose_supervisor_was_killed(stage: Stage) -
 
 
 def test_another_worker_takes_back_what_a_dead_one_held(stage: Stage) -> None:
-    create_tasks([{"task": "tests.jobs.evidence.wait_for", "args": {"name": "go"}}] * 2)
-    dead = stage.ready("--processes", "2")
+    """Within a lease and a beat: more if the machine is slow, but never another lease."""
+    tasks = [create("wait_for", {"name": "go"}) for _ in range(2)]
+    dead = stage.ready("--processes", "2", "--name", "dead")
     stage.await_starts(2)
     other = stage.ready()
     dead.signal_tree(signal.SIGKILL)
+    last_beat = Worker.objects.get(name="dead").beat_at
     stage.let("go")
     eventually(lambda: completed() == 2, "a rescue", seconds=15)
     assert other.stop() == 0
-    assert set(Task.objects.values_list("losses", flat=True)) == {1}
+    for task in tasks:
+        assert (row(task).losses, row(task).attempt) == (1, 0)
+        lost = Attempt.objects.get(task_id=task.id)
+        assert (lost.kind, lost.worker) == ("lost", "dead")
+        assert LEASE <= (lost.ended_at - last_beat).total_seconds() < 2 * LEASE + BEAT
     assert not Worker.objects.exists()
 
 

@@ -26,11 +26,13 @@ def test_several_processes_run_at_once(stage: Stage) -> None:
     assert len({pid for pid, _, _ in stage.notes("start")}) == 3
 
 
-def test_a_runner_that_has_grown_is_replaced(stage: Stage) -> None:
-    for _ in range(3):
-        create("run")
-    stage.burst("--max-rss", "1")
-    assert len({pid for pid, _, _ in stage.notes("start")}) == 3
+def test_a_runner_that_has_grown_is_replaced_and_no_task_lost_or_repeated(stage: Stage) -> None:
+    tasks = [create("run") for _ in range(12)]
+    stage.burst("--max-rss", "1", "--processes", "2")
+    assert len({pid for pid, _, _ in stage.notes("start")}) == len(tasks)
+    assert {(row(task).status, row(task).losses, stage.starts()[str(task.id)]) for task in tasks} == {
+        (Task.COMPLETED, 0, 1)
+    }
 
 
 def test_a_worker_has_its_name_in_rows(stage: Stage) -> None:
