@@ -114,7 +114,8 @@ class Judge:
 
     def workers(self) -> Iterator[str]:
         if not self.play.drained:
-            yield "the workers could not drain the table"
+            words = (f"{life.name} said:\n{life.process.said[-1500:]}" for life in self.play.lives)
+            yield "\n".join(["the workers could not drain the table", *words])
         may_stay = {life.name for life in self.play.lives if life.killed} if self.workload.burst else set()
         if left := set(self.play.workers_left) - may_stay:
             yield f"Worker rows stay behind: {', '.join(sorted(left))}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
@@ -42,8 +43,6 @@ class Group(Brief):
 
     def spec(self, number: int) -> dict[str, Any]:
         """What create_tasks() takes."""
-        import datetime
-
         return {
             "task": f"tests.jobs.workload.{self.kind}",
             "args": {"number": number, "ms": self.ms},

@@ -15,6 +15,7 @@ from .plan import Workload
 # Each example is some seconds and hundreds of runs. None is shrunk: that takes long, and no run is exactly repeated.
 EXAMPLES = int(os.environ.get("DSQ_WORKLOAD_EXAMPLES") or settings().max_examples // 5)
 RICH = settings(
+    report_multiple_bugs=False,  # the first one is worth reading
     deadline=None,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
