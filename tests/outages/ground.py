@@ -60,7 +60,7 @@ class Ground:
         return proxy, self.direct | {"HOST": "127.0.0.1", "PORT": proxy.port}
 
     def plain_user(self) -> dict[str, str]:
-        """Settings of a user who may do nothing but work on this database: some servers are read-only to nobody else."""
+        """Settings of a user with no rights but to this database: with more, read-only may not mean him."""
         if self.row.kind == "postgresql":
             return {}
         ask("CREATE USER IF NOT EXISTS plain@'127.0.0.1'")

@@ -51,9 +51,13 @@ class Small:
     def make_room(self) -> None:
         assert self.run("rm", self.ballast).returncode == 0
 
-    def mount(self, *words: str) -> None:
-        """Mount or unmount something in its namespace."""
-        done = self.run(*self.enter, *words)
+    def make_read_only(self) -> None:
+        """For whoever opens a file in it from now on."""
+        done = self.run(*self.enter, "mount", "--bind", "-o", "ro", INSIDE, INSIDE)
+        assert done.returncode == 0, done.stderr
+
+    def make_writable(self) -> None:
+        done = self.run(*self.enter, "umount", INSIDE)
         assert done.returncode == 0, done.stderr
 
 
@@ -68,11 +72,9 @@ def small_file_system(kilobytes: int, *, of_server: bool = False) -> Iterator[Sm
     if not setpriv or not unshare:
         pytest.skip("needs setpriv and unshare of util-linux")
     before = unprivileged(["/usr/bin/env"], when_parent_dies=signal.SIGKILL) if of_server else []
-    namespace = (
-        [unshare, "--mount"] if is_root() and not of_server else [unshare, "--user", "--map-root-user", "--mount"]
-    )
+    become_root = [] if is_root() and not of_server else ["--user", "--map-root-user"]
     holder = subprocess.Popen(
-        [*before, *namespace, "sh", "-c", HOLD, str(kilobytes), setpriv],
+        [*before, unshare, *become_root, "--mount", "sh", "-c", HOLD, str(kilobytes), setpriv],
         cwd="/",
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -80,7 +82,8 @@ def small_file_system(kilobytes: int, *, of_server: bool = False) -> Iterator[Sm
         text=True,
     )
     try:
-        assert holder.stdout is not None and holder.stderr is not None
+        assert holder.stdout is not None
+        assert holder.stderr is not None
         if holder.stdout.readline() != "ready\n":
             pytest.skip(f"needs a mount namespace: {holder.stderr.read().strip()}")
         yield Small(holder.pid, before)

@@ -16,7 +16,7 @@ from tests.worker.stage import Stage, create, eventually
 
 from .ground import ask, on_database, sqlite_file
 from .judge import SAID, Watched, assert_each_ran_once, await_all
-from .small import INSIDE, kilobytes_of, small_file_system
+from .small import kilobytes_of, small_file_system
 from .test_refusals import noise
 from .test_server import LEASE, two_workers
 
@@ -56,11 +56,7 @@ def test_a_full_disk_and_a_read_only_folder_are_waited_for(file_stage: Stage) ->
             Watched(stage.ready("--processes", "2", "--name", name, launcher=small.enter, **inside), 2)
             for name in ("north", "south")
         ]
-        read_only = ("mount", "--bind", "-o", "ro", INSIDE, INSIDE)
-        faults = [
-            (small.fill, small.make_room),
-            (lambda: small.mount(*read_only), lambda: small.mount("umount", INSIDE)),
-        ]
+        faults = [(small.fill, small.make_room), (small.make_read_only, small.make_writable)]
         for number, (spoil, mend) in enumerate(faults):
             stage.await_starts(number * 10 + 4)
             before = {worker: worker.said(SAID) for worker in workers}
