@@ -231,7 +231,8 @@ class Play:
 
     def run_bursts(self) -> None:
         """One after the other: what waits for a retry, or for somebody to be known as dead, is left to the next."""
-        last = Crew(processes=2, queues=tuple(sorted(self.workload.served)))
+        served = tuple(sorted(self.workload.served))
+        last = self.workload.crews[0] if self.workload.in_order else Crew(processes=2, queues=served)
         while not self.drained and time.monotonic() < self.end:
             life = self.start(last, "last", "--burst")
             life.code = life.process.wait(self.patience)
