@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 
 from ..backends import Session
 from ..exceptions import LeaseLost
@@ -16,7 +17,9 @@ def run_atomically(alias: str, claim: Claim, run: Callable[[], Outcome]) -> Outc
     Raises whatever `run` raises, and LeaseLost if the task was no longer held: then nothing is written.
     """
     session = Session(alias)
-    with session.undoable():
+    with ExitStack() as stack:
+        # Where there is one writer, another atomic task may be it for longer than a connection waits by itself.
+        session.attempt(lambda: stack.enter_context(session.undoable()))
         outcome = run()
         if not finish.finish_one(session, claim, outcome):
             raise LeaseLost(f"Task {claim.uuid} was no longer held when it ended: what it wrote is rolled back.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 
 from django.db.models import F
@@ -35,5 +36,17 @@ def takes_effect_and_waits(name: str) -> str | None:
 @task_options(atomic=True)
 def takes_effect_and_fails() -> None:
     note("start")
+    take_effect()
+    raise ValueError("undone")
+
+
+@task_options(atomic=True)
+def takes_effect_and_forks() -> None:
+    """Its child comes back first, and must not commit."""
+    note("start")
+    take_effect()
+    if (child := os.fork()) == 0:
+        return
+    os.waitpid(child, 0)
     take_effect()
     raise ValueError("undone")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -73,12 +74,25 @@ def test_each_takes_effect_once_whoever_is_killed(stage: Stage) -> None:
     assert nothing_held()
 
 
-def test_one_that_fails_leaves_nothing(stage: Stage) -> None:
-    task = create("tests.jobs.atomic.takes_effect_and_fails", max_attempts=2)
+@pytest.mark.parametrize("name", ["takes_effect_and_fails", "takes_effect_and_forks"])
+def test_one_that_fails_leaves_nothing(stage: Stage, name: str) -> None:
+    task = create(f"tests.jobs.atomic.{name}", max_attempts=2)
     stage.burst(settings={"retry_backoff": 0})
     assert (row(task).status, row(task).attempt, stage.starts()[str(task.id)]) == (Task.FAILED, 2, 2)
     assert "ValueError" in (row(task).error or "")
     assert effects(task) == [0]
+
+
+@pytest.mark.skipif(not dialect_for(connection).one_writer, reason="others can write meanwhile")
+def test_one_that_comes_while_another_is_the_only_writer_waits_for_it(stage: Stage) -> None:
+    """Longer than a connection does by itself."""
+    databases = json.loads(stage.environment["DSQ_TEST_DATABASES_JSON"])
+    databases["default"]["OPTIONS"]["timeout"] = 0.1
+    counter = Attempt.objects.create(task_id="0" * 32, number=0, ended_at=timezone.now(), kind="counter")
+    tasks = [create("tests.jobs.atomic.adds_one", {"counter": counter.pk, "seconds": 0.5}) for _ in range(3)]
+    stage.burst("--threads", "3", DSQ_TEST_DATABASES_JSON=json.dumps(databases))
+    assert {row(task).status for task in tasks} == {Task.COMPLETED}
+    assert effects(*tasks) == [1, 1, 1]
 
 
 @others_can_write
