@@ -39,9 +39,6 @@ def effects_so_far() -> int:
 
 def test_each_takes_effect_once_whoever_is_killed(stage: Stage) -> None:
     counter = Attempt.objects.create(task_id="0" * 32, number=0, ended_at=timezone.now(), kind="counter")
-    ids = create_tasks(
-        [{"task": "tests.jobs.atomic.adds_one", "args": {"counter": counter.pk, "seconds": 0.002}}] * COUNT
-    )
     print(f"seed {SEED}")
     chance = random.Random(SEED)
     settings = {"max_worker_losses": 100, "lease_seconds": 2}  # none of them is a killer
@@ -50,6 +47,8 @@ def test_each_takes_effect_once_whoever_is_killed(stage: Stage) -> None:
         stage.ready("--processes", "2", settings=settings),
         stage.ready("--threads", "2", settings=settings),
     ]
+    args = {"counter": counter.pk, "seconds": 0.002}
+    ids = create_tasks([{"task": "tests.jobs.atomic.adds_one", "args": args}] * COUNT)
     for kill in range(KILLS):
         # Spread over the run; a whole worker in its midst, with ends that it has not stored by itself.
         eventually(lambda kill=kill: effects_so_far() > COUNT * kill // (KILLS + 1), "progress")  # type: ignore[misc]
