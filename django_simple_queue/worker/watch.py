@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from ..backends.base import ClaimStrategy
 from ..queue import rescue, workers
 from ..records import worker_of
+from .board import clock
 
 logger = logging.getLogger("django_simple_queue")
 
@@ -32,12 +33,13 @@ class Watch:
         self.last_beat = beat_sent
         held_by = {worker_of(number) for number in held}
         seen = workers.alive(self.session, self.lease / 1e9)
+        seen_at = clock()  # the beats that were seen had been sent by then, perhaps after ours
         others = [worker for worker in seen if worker.id != own_id]
         alive = {own_id}
         for worker in others:
             beats, since = self.since.get(worker.id, (-1, 0))
             if worker.beats != beats:
-                self.since[worker.id] = (worker.beats, beat_sent)
+                self.since[worker.id] = (worker.beats, seen_at)
             elif beat_sent - since >= self.lease and workers.declare_dead(self.session, worker.id, worker.beats):
                 logger.warning("Worker %s has not beaten for a lease: its tasks are taken back.", worker.name)
                 continue

@@ -41,7 +41,8 @@ class Faults:
             ("keeper killed", self.kill_keeper),
             ("supervisor killed", self.kill_supervisor),
             ("worker killed", self.kill_worker),
-            ("worker suspended", self.suspend_worker),
+            ("worker suspended for a moment", lambda worker: self._suspend(worker.tree(), self.lease / 4)),
+            ("worker suspended past its lease", lambda worker: self._suspend(worker.tree(), 2 * self.lease)),
             ("keeper suspended", self.suspend_keeper),
             ("runner suspended", self.suspend_runner),
             ("worker stopped", self.stop_worker),
@@ -101,9 +102,6 @@ class Faults:
     def suspend_all(self, worker: Worker) -> None:
         """As a laptop that sleeps: nobody is dead afterwards."""
         self._suspend([pid for each in self.field.workers for pid in each.tree()], 1.5 * self.lease)
-
-    def suspend_worker(self, worker: Worker) -> None:
-        self._suspend(worker.tree(), self.field.random.choice([1.0, 3 * self.lease]))
 
     def suspend_keeper(self, worker: Worker) -> None:
         self._suspend(worker.keeper(), self.field.random.choice([0.5, self.lease]), cut_off=worker.tree())

@@ -19,7 +19,7 @@ SECONDS = 15.0
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="finds the processes of a worker by /proc")
 def test_nothing_happens_under_faults_that_the_model_forbids(worker_env: dict[str, str], tmp_path: Path) -> None:
     database = json.loads(worker_env["DSQ_TEST_DATABASES_JSON"])["default"]
-    field = Field(database, SEED, tmp_path, lease=2.0)
+    field = Field(database, SEED, tmp_path, lease=1.5)
     try:
         report = run(field, Faults(field, None), SECONDS)  # the server is other tests' too
     finally:

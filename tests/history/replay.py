@@ -14,9 +14,11 @@ from .events import Event, named
 from .facts import Facts
 
 NEVER = 1 << 80  # nobody knows how late it was carried out
+SOON = 50_000_000  # ns within which what has ended stands on the board as done, if its process lives
 TOO_MANY = 200_000  # states of one task after which no order is looked for any more
 
 UNMARKED = "a task that was not started takes no loss, and no result"
+DONE_STAYS = "what a runner had done when it died is stored, not run again"
 LIVING = "nothing that runs is taken from a process that lives"
 NOT_DEAD = "only the dead are rescued"
 TOLD = "what was answered is what the rules do"
@@ -164,8 +166,8 @@ class Replay:
             for i, step in enumerate(steps)
         )
         if running:  # what a killed runner ran, but was not killed for, runs again without a loss
-            if not self._runner_gone(event):
-                return LIVING
+            if wrong := self._lives_or_had_done(event):
+                return wrong
             row = onlooker.blamed(row)
         return self._or_wrong(row, self.rules.release(row, event.holder), event.holder)
 
@@ -174,15 +176,19 @@ class Replay:
             return row
         if (marked := self.facts.begun.get(("mark", self.task, event.holder))) is None or marked.sent > event.last:
             return UNMARKED
-        if not self._runner_gone(event):
-            return LIVING
+        if wrong := self._lives_or_had_done(event):
+            return wrong
         row = onlooker.blamed(row)
         return self._or_wrong(row, self.rules.rescue(row, event.holder), event.holder)
 
-    def _runner_gone(self, event: Event) -> bool:
-        """Whether the process that ran it under this number has done nothing since the statement was sent."""
-        ran = [self.facts.begun.get((what, self.task, event.holder)) for what in ("mark", "start")]
-        return all(self.facts.is_gone(one.pid, event.sent) for one in ran if one is not None)
+    def _lives_or_had_done(self, event: Event) -> str | None:
+        """Why a task that was started under this number may not be taken from its runner."""
+        marked, started, ended = (
+            self.facts.begun.get((what, self.task, event.holder)) for what in ("mark", "start", "end")
+        )
+        if any(one and not self.facts.is_gone(one.pid, event.sent) for one in (marked, started)):
+            return LIVING
+        return DONE_STAYS if ended and not self.facts.is_gone(ended.pid, ended.sent + SOON) else None
 
     def _or_wrong(self, before: Row, after: Row, number: int) -> Row | str:
         row, wrong = onlooker.noted(before, after, number)

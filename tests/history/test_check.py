@@ -10,7 +10,7 @@ from tests.model import onlooker
 from tests.model.state import CANCELLED, FAILED, PROGRESS, QUEUED, SCHEDULED, Row
 
 from .facts import ALONE, DEAD_IS_DEAD, LEASED, NUMBER_ONCE
-from .replay import LIVING, NOT_DEAD, TOLD, UNMARKED
+from .replay import DONE_STAYS, LIVING, NOT_DEAD, TOLD, UNMARKED
 from .written import DONE, LEASE, Written, number
 
 Rows = dict[str, Row]
@@ -249,6 +249,16 @@ def a_loss_of_a_living_runner(w: Written) -> Rows:
     return {"t": Row(losses=1)}
 
 
+def done_and_run_again(w: Written) -> Rows:
+    w.claim(A, "t", "u")
+    w.run(A, "t")
+    w.wait(0.1)
+    w.start(A, "u")
+    w.release(A, "t", pid=10)
+    w.lose(A, "u")
+    return {"t": Row(), "u": Row(losses=1)}
+
+
 def released_while_it_runs(w: Written) -> Rows:
     w.claim(A, "t")
     w.start(A, "t")
@@ -354,6 +364,7 @@ BAD = [
     (an_end_keeps_its_slot, onlooker.NOTHING_LOST),
     (a_neighbour_that_never_started_has_a_loss, UNMARKED),
     (a_loss_of_a_living_runner, LIVING),
+    (done_and_run_again, DONE_STAYS),
     (released_while_it_runs, LIVING),
     (released_after_its_finish, onlooker.STALE),
     (finished_and_never_started, UNMARKED),
