@@ -154,7 +154,8 @@ class Supervisor:
         if code == IMPOSSIBLE:
             self.code = IMPOSSIBLE
             self._stop(1.0)
-        elif self.board.control[b.C_STOP] != b.Stop.RUNNERS_GONE:
+        # One that was killed has not settled what runners left, nor taken its worker's row away.
+        elif self.board.control[b.C_STOP] != b.Stop.RUNNERS_GONE or (code and time.monotonic() < self.keeper_until):
             self.keeper_failures += 1
             if code:
                 logger.warning("The keeper %s; another one takes its place.", how_it_died(status))

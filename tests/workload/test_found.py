@@ -1,20 +1,31 @@
-"""Workloads that once broke a promise."""
+"""What workloads found out once."""
 
 from __future__ import annotations
 
-import pytest
+import os
+import signal
+from pathlib import Path
 
-from .conftest import Run
+from django_simple_queue.models import Task, Worker
+from tests.worker.stage import await_status, create
+
+from .conftest import Run, stage_in
 from .plan import Fault, Group, Workload
 
-FOUND = {
-    # Shorter than a heartbeat, a burst never looked for dead workers, nor did the next one.
-    "bursts that leave to each other what a dead worker holds": Workload(
-        groups=(Group(count=2, ms=50),), faults=(Fault(what="kill worker"),), burst=True
-    ),
-}
+
+def test_bursts_do_not_leave_to_each_other_what_a_dead_worker_holds(run: Run) -> None:
+    """Shorter than a heartbeat, a burst never looked for dead workers, nor did the next one."""
+    assert not run(
+        Workload(groups=(Group(count=2, ms=50),), faults=(Fault(what="kill worker"),), burst=True),
+    )
 
 
-@pytest.mark.parametrize("workload", FOUND.values(), ids=FOUND)
-def test_it_keeps_every_promise(run: Run, workload: Workload) -> None:
-    assert not run(workload)
+def test_a_keeper_that_dies_last_is_replaced_as_well(worker_env: dict[str, str], tmp_path: Path) -> None:
+    """Else its worker's row stays, and what is not settled counts a loss, though the worker says that all is well."""
+    with stage_in(worker_env, tmp_path / "stage") as stage:
+        task = create("run")
+        worker = stage.ready()
+        await_status(task, Task.COMPLETED)
+        os.kill(worker.keeper, signal.SIGSTOP)  # it is killed for that once the runners are gone
+        assert worker.stop() == 0
+    assert not Worker.objects.exists()
