@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import time
+from datetime import timedelta
 
 from django_simple_queue.models import Task, Worker
 from django_simple_queue.records import HOLDERS_PER_WORKER
@@ -73,10 +74,10 @@ def test_a_process_id_that_another_process_has_by_now_hides_nothing(stage: Stage
     same = Worker.objects.create(
         name="same", host=living.host, pid=living.pid, beat_at=living.beat_at, started_at=living.started_at
     )
-    held = [create("run", queue="theirs") for _ in range(4)]
+    held = [create("run", run_after=timedelta(hours=1)) for _ in range(4)]
     for number, task in enumerate(held):
         holder = (dead if number % 2 else same).pk * HOLDERS_PER_WORKER + number
-        Task.objects.filter(pk=task.pk).update(status=Task.PROGRESS, holder=holder)
+        Task.objects.filter(pk=task.pk).update(status=Task.PROGRESS, holder=holder, run_after=None)
     for task in held:
         assert await_status(task, Task.COMPLETED).losses == 1
     assert set(Worker.objects.values_list("pk", flat=True)) == {living.pk}
