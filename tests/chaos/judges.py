@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
+import time
 from collections import defaultdict
 from dataclasses import dataclass
 
+from django_simple_queue.worker.board import clock
 from tests.history.events import Event as Written
 
 from .faults import Record
@@ -73,9 +74,18 @@ def unstored(history: list[Written], record: Record) -> int:
     return sum((event.tasks[0], event.holder) not in stored for event in begun)
 
 
-def longest_to_rescue(runs: dict[str, list[Run]]) -> float:
-    """Seconds from a run that was cut off to the next start of its task."""
-    waits = [0.0]
-    for of_one in runs.values():
-        waits += [b.start - a.start for a, b in itertools.pairwise(of_one) if a.end is None]
-    return max(waits)
+def longest_to_rescue(history: list[Written], record: Record) -> float:
+    """Seconds from the death of a process to when what it ran was taken back."""
+    to_wall = time.time() - clock() / 1e9
+    last_run: dict[str, Written] = {}
+    longest = 0.0
+    for event in history:
+        if event.op == "start":
+            last_run[event.tasks[0]] = event
+        elif event.op in ("lose", "rescue") and event.answered is not None:
+            for task in event.tasks:
+                run = last_run.get(task)
+                if run is not None and event.told(task) and event.takes_from(run.holder) and run.pid in record.deaths:
+                    died = max(record.deaths[run.pid], run.sent / 1e9 + to_wall)
+                    longest = max(longest, event.answered / 1e9 + to_wall - died)
+    return longest

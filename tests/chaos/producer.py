@@ -41,7 +41,7 @@ class Producer(threading.Thread):
         try:
             with transaction.atomic():
                 for key, kind in batch:
-                    longest = 0.06 if self.random.random() < 0.95 else 1.0  # so that most deaths find something running
+                    longest = 0.06 if self.random.random() < 0.9 else 1.0  # so that most deaths find something running
                     args: dict[str, object] = {"key": key, "seconds": round(self.random.uniform(0, longest), 3)}
                     if kind == "adds_one":
                         args["row"] = self.counter

@@ -36,6 +36,7 @@ def run(
     producer = Producer(field.seed, counter.pk, atomic=connection.features.has_select_for_update)
     field.start()
     producer.start()
+    _await_the_first_run(field)
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         field.pause(0.3, 1.5)
@@ -47,6 +48,13 @@ def run(
     connection.close()  # the server may have been killed since it was opened
     drained = _drain(field)
     return _judge(field, faults, producer, drained, Attempt.objects.get(pk=counter.pk).number)
+
+
+def _await_the_first_run(field: Field) -> None:
+    """Nothing is disturbed by what happens before all workers are there."""
+    end = time.monotonic() + DRAIN_SECONDS
+    while time.monotonic() < end and len({pid for _, _, pid, _ in field.events()}) < len(field.workers):
+        time.sleep(0.05)
 
 
 def _drain(field: Field) -> bool:
@@ -93,7 +101,7 @@ def _judge(field: Field, faults: Faults, producer: Producer, drained: bool, adde
         "lost": len(lost),
         "two at once": len(overlaps),
         "atomic effects": f"{added} of {done}",
-        "longest to rescue, s": round(longest_to_rescue(runs), 1),
+        "longest to rescue, s": round(longest_to_rescue(written, record), 1),
         "history": {"events checked": verdict.events, "forbidden": len(verdict.forbidden)},
         "wrong": wrong,
     }

@@ -12,7 +12,7 @@ from .faults import Faults
 from .field import Field
 from .run import run
 
-SEED = 20
+SEED = 903  # kills and a suspension past a lease come early
 SECONDS = 15.0
 
 

@@ -10,7 +10,7 @@ from django_simple_queue.records import worker_of
 from tests.model.rules import Rules
 from tests.model.state import Row
 
-from .events import Event, story
+from .events import INSTANTS, Event, story
 from .facts import Facts, broken
 from .replay import Refusal, Replay
 
@@ -74,7 +74,7 @@ class Unnamed:
 def _refusal(
     task: str, events: Sequence[Event], last: Row | None, facts: Facts, unnamed: Unnamed, rules: Rules
 ) -> Refusal | None:
-    steps = [event for event in events if event.op not in ("mark", "end")]
+    steps = [event for event in events if event.op == "start" or event.op not in INSTANTS]
     replay = Replay(task, facts, rules)
     refusal = replay.refuses([*steps, *unnamed.about(steps)], Row(), last)
     if refusal is None or last is None:

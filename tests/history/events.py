@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from django_simple_queue.records import HOLDERS_PER_WORKER, worker_of
 
-INSTANTS = ("mark", "start", "end")  # what happens in a process and not in the database
+INSTANTS = ("mark", "start", "end", "done")  # what happens in a process and not in the database
 
 
 class Event(NamedTuple):
@@ -37,6 +37,10 @@ class Event(NamedTuple):
         if self.op == "rescue":
             return int(task in self.answer)
         return self.answer[self.tasks.index(task)]
+
+    def takes_from(self, number: int) -> bool:
+        """Whether it concerns what is held under this number."""
+        return self.holder == number or self.worker == worker_of(number)
 
     def words(self, task: str) -> str:
         """As a line of one task's story."""

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from django_simple_queue.records import worker_of
 
-from .events import Event, named
+from .events import INSTANTS, Event, named
 
 NUMBER_ONCE = "a number is claimed under once"
 LEASED = "who is within its lease is not declared dead"
@@ -25,7 +25,7 @@ class Facts:
         self.last_seen: dict[int, int] = {}  # pid: when it last wrote anything
         self.beats: dict[int, list[Event]] = defaultdict(list)  # those that succeeded, registering included
         self.ended: dict[int, list[Event]] = defaultdict(list)  # a worker id's declare and leave
-        self.begun: dict[tuple[str, str, int], Event] = {}  # (mark, start or end; task; number)
+        self.begun: dict[tuple[str, str, int], Event] = {}  # (one of INSTANTS, task, number)
         self.by_op: dict[str, list[Event]] = defaultdict(list)
         for event in events:
             self.by_op[event.op].append(event)
@@ -34,7 +34,7 @@ class Facts:
                 self.beats[event.worker].append(event)
             elif event.op in ("declare", "leave") and event.answer is not False:
                 self.ended[event.worker].append(event)
-            elif event.op in ("mark", "start", "end"):
+            elif event.op in INSTANTS:
                 self.begun.setdefault((event.op, event.tasks[0], event.holder), event)
 
     def leased(self, worker: int, at: int) -> bool:

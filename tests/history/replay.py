@@ -14,7 +14,6 @@ from .events import Event, named
 from .facts import Facts
 
 NEVER = 1 << 80  # nobody knows how late it was carried out
-SOON = 50_000_000  # ns within which what has ended stands on the board as done, if its process lives
 TOO_MANY = 200_000  # states of one task after which no order is looked for any more
 
 UNMARKED = "a task that was not started takes no loss, and no result"
@@ -183,12 +182,12 @@ class Replay:
 
     def _lives_or_had_done(self, event: Event) -> str | None:
         """Why a task that was started under this number may not be taken from its runner."""
-        marked, started, ended = (
-            self.facts.begun.get((what, self.task, event.holder)) for what in ("mark", "start", "end")
+        marked, started, done = (
+            self.facts.begun.get((what, self.task, event.holder)) for what in ("mark", "start", "done")
         )
         if any(one and not self.facts.is_gone(one.pid, event.sent) for one in (marked, started)):
             return LIVING
-        return DONE_STAYS if ended and not self.facts.is_gone(ended.pid, ended.sent + SOON) else None
+        return DONE_STAYS if done else None
 
     def _or_wrong(self, before: Row, after: Row, number: int) -> Row | str:
         row, wrong = onlooker.noted(before, after, number)

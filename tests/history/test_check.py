@@ -252,7 +252,6 @@ def a_loss_of_a_living_runner(w: Written) -> Rows:
 def done_and_run_again(w: Written) -> Rows:
     w.claim(A, "t", "u")
     w.run(A, "t")
-    w.wait(0.1)
     w.start(A, "u")
     w.release(A, "t", pid=10)
     w.lose(A, "u")
@@ -326,7 +325,7 @@ def a_loss_more_than_allowed(w: Written) -> Rows:
 
 def a_loss_in_a_batch(w: Written) -> Rows:
     its_runner_dies(w)
-    w.events[-5] = w.events[-5]._replace(answer=[["t", 0, 1], ["v", 0, 0]], tasks=("t", "v"))
+    w.events[-6] = w.events[-6]._replace(answer=[["t", 0, 1], ["v", 0, 0]], tasks=("t", "v"))
     w.release(number(2, 2), "v")
     return {"done": DONE, "u": DONE, "t": DONE._replace(losses=1), "v": Row()}
 
@@ -341,7 +340,7 @@ def two_losses_at_once(w: Written) -> Rows:
 
 def a_loss_forgotten(w: Written) -> Rows:
     its_runner_dies(w)
-    w.events[-5] = w.events[-5]._replace(answer=[["t", 0, 0]])
+    w.events[-6] = w.events[-6]._replace(answer=[["t", 0, 0]])
     return {"done": DONE, "u": DONE, "t": DONE}
 
 

@@ -57,6 +57,7 @@ class Written:
     def run(self, holder: int, task: str, good: bool = True) -> None:
         self.start(holder, task)
         self.say("end", pid=_runner(holder), holder=holder, tasks=(task,), good=good)
+        self.say("done", pid=_runner(holder), holder=holder, tasks=(task,))
 
     def finish(self, holder: int, task: str, told: int | None = 1, *, good: bool = True, answered: bool = True) -> None:
         fields = {"holder": holder, "tasks": (task,), "good": good}
