@@ -80,7 +80,7 @@ STATE, PID, RUNNER, PENDING, COUNT, COUNT_OF, IDLE, SOLO, EXIT, REASON, VICTIM, 
 HEADER = 16
 # words of a slot
 S_STATE, S_HOLDER, S_ID_HIGH, S_ID_LOW, S_CLAIMED, S_STARTED, S_TIMEOUT, S_MARKS, S_TEXT, S_OVERDUE = range(10)
-SLOT = 13  # and, only read together with the others: failed attempts, most attempts, whether it has a unique slot
+SLOT = 14  # and, only read together with the others: failed attempts, losses, most attempts, whether it has a slot
 _FIELDS = struct.Struct(f"={SLOT - 1}Q")  # all but the state, which is written last
 PAGE_WORDS = HEADER + SLOTS * SLOT
 PAGE_BYTES = PAGE_WORDS * 8 + TEXT
@@ -132,7 +132,7 @@ class Page:
             words[at + 1 : at + SLOT] = memoryview(
                 _FIELDS.pack(
                     claim.holder, key >> 64, key & LOW, now, 0, int(timeout * 1000), 0, 0, 0,
-                    claim.attempt, claim.max_attempts or 0, bool(claim.slotted),
+                    claim.attempt, claim.losses, claim.max_attempts or 0, bool(claim.slotted),
                 )
             ).cast("Q")  # fmt: skip
             words[at] = SlotState.WAITING
@@ -225,10 +225,9 @@ class Page:
             start, size = divmod(fields[S_TEXT], 1 << 32)
             data = bytes(self.text[start : start + size]) if outcomes and fields[0] == SlotState.DONE else b""
             fence()
-        state, holder, high, low, _, started, timeout, marks, _, _, attempt, most, slotted = fields
-        claim = Claim(
-            uuid.UUID(int=(high << 64) | low), "", None, "", 0, 0, attempt, 0, most or None, None, bool(slotted), holder
-        )
+        state, holder, high, low, _, started, timeout, marks, _, _, attempt, losses, most, slotted = fields
+        key = uuid.UUID(int=(high << 64) | low)
+        claim = Claim(key, "", None, "", 0, 0, attempt, losses, most or None, None, bool(slotted), holder)
         outcome = None
         if outcomes and state == SlotState.DONE:
             outcome = Outcome(*marshal.loads(data)) if data else PLAIN_SUCCESS

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 
+from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
@@ -38,6 +39,12 @@ def takes_effect_and_fails() -> None:
     note("start")
     take_effect()
     raise ValueError("undone")
+
+
+@task_options(atomic=True)
+def takes_effect_and_fails_afterwards() -> None:
+    take_effect()
+    transaction.on_commit(lambda: 1 / 0)
 
 
 @task_options(atomic=True)

@@ -82,6 +82,14 @@ def test_one_that_fails_leaves_nothing(stage: Stage, name: str) -> None:
     assert effects(task) == [0]
 
 
+def test_one_that_is_committed_and_then_fails_is_completed(stage: Stage) -> None:
+    task = create("tests.jobs.atomic.takes_effect_and_fails_afterwards")
+    said = stage.burst()
+    assert (row(task).status, row(task).error, effects(task)) == (Task.COMPLETED, None, [1])
+    assert "its transaction.on_commit failed" in said
+    assert "its claim was lost" not in said
+
+
 @pytest.mark.skipif(not dialect_for(connection).one_writer, reason="others can write meanwhile")
 def test_one_that_comes_while_another_is_the_only_writer_waits_for_it(stage: Stage) -> None:
     """Longer than a connection does by itself."""
