@@ -116,6 +116,12 @@ def be_impatient(session: Session) -> None:
         session.write(hurry)
 
 
+def waits_long(session: Session) -> bool:
+    """Whether even so a locked row costs a second."""
+    features = session.connection.features
+    return session.connection.vendor in AT_ONCE_WITHOUT_SKIP_LOCKED and features.has_select_for_update_skip_locked
+
+
 def close(actors: list[Actor]) -> None:
     for actor in actors:
         actor.session._open = False

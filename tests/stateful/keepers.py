@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from unittest import mock
 
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
@@ -13,6 +14,7 @@ from django_simple_queue.queue import rescue, upkeep, workers
 from django_simple_queue.records import Claim, Outcome, failure, worker_of
 from django_simple_queue.states import QUEUED
 from django_simple_queue.worker import board as b
+from django_simple_queue.worker import watch
 from django_simple_queue.worker.settle import Settler
 
 from .actors import Actor
@@ -151,10 +153,14 @@ class Keepers(Runners):
         A lease and a heartbeat are one second.
         """
         self.clock += seconds * SECOND
-        for worker_id in self.silent(seconds):
+        silent = self.silent(seconds)
+        if self.slow and any(actor.open and (self.is_dead(actor) or actor.id in silent) for actor in self.actors):
+            return  # the row of a dead worker goes only when it is known that nothing is held
+        for worker_id in silent:
             del self.beats[worker_id], self.seen[worker_id]
         held = rescue.held_numbers(self.keeper)
-        sure = self.went_through(lambda: self.watch.look(0, self.clock, held))
+        with mock.patch.object(watch, "clock", return_value=self.clock):
+            sure = self.went_through(lambda: self.watch.look(0, self.clock, held))
         now = {} if sure else self.now_in("holder")
         for key, row in self.rows.items():
             lost = row.holder is not None and worker_of(row.holder) not in self.beats

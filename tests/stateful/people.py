@@ -200,6 +200,8 @@ class People(Table):
     def save(self, pick: int = 0, status: int | None = None) -> None:
         """Somebody saves what was read a while ago, perhaps with another status."""
         copy = self.copies.pop(pick % len(self.copies))
+        if copy.pk in self.rows and self.may_be_locked(copy.pk):
+            return
         changed = status is not None and status != copy.status
         if changed:
             copy.status = status

@@ -57,6 +57,11 @@ class Row:
         return self.status in ENDS and self.holder is None
 
     @property
+    def rests(self) -> bool:
+        """A run has ended it, and nobody has claimed it since."""
+        return self.done and self.holder is None
+
+    @property
     def turn(self) -> tuple[int, int]:
         return self.rank, self.place
 

@@ -18,11 +18,13 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant
 
 from django_simple_queue.backends import ClaimStrategy, OwnSession, get_strategy
 from django_simple_queue.models import Attempt, Task, Worker
+from django_simple_queue.queue.control import stored_id
 from django_simple_queue.queue.sql import TASK
 from django_simple_queue.records import Claim
+from django_simple_queue.states import QUEUED
 from django_simple_queue.worker.watch import Watch
 
-from .actors import Actor, is_busy
+from .actors import Actor, is_busy, waits_long
 from .rows import Row
 
 WORKERS = 3
@@ -69,6 +71,7 @@ class Table(RuleBasedStateMachine):
         self.watch = Watch(self.strategy, lease=1, heartbeat=1)
         self.seen: dict[int, tuple[int, int]] = {}  # what that watch knows: beats, and since when
         self.clock = SECOND
+        self.slow = waits_long(self.keeper)  # then what is locked is seldom touched
         for actor in self.actors:
             self.register(actor)
 
@@ -115,7 +118,12 @@ class Table(RuleBasedStateMachine):
         return next((actor for actor in self.actors[who:] + self.actors[:who] if able(actor)), None)
 
     def task(self, pick: int) -> uuid.UUID | None:
-        return list(self.rows)[pick % len(self.rows)] if self.rows else None
+        keys = [key for key in self.rows if not self.may_be_locked(key)]
+        return keys[pick % len(keys)] if keys else None
+
+    def may_be_locked(self, key: uuid.UUID) -> bool:
+        """Whether a look at this row could cost time: an open claim locks what it has looked at, too."""
+        return self.slow and self.rows[key].status == QUEUED and any(actor.open for actor in self.actors)
 
     def writable(self) -> bool:
         """Whether somebody's open claim leaves the rest of the database to others."""
@@ -123,15 +131,15 @@ class Table(RuleBasedStateMachine):
 
     def disconnect(self, actor: Actor) -> None:
         """Its connection breaks, and the server has noticed."""
-        locked = [Task._meta.pk.get_db_prep_value(key, connection) for key in self.locked_by(actor)]
+        locked = self.locked_by(actor)
         actor.disconnect()
-        if not locked or not connection.features.has_select_for_update:
+        if not connection.features.has_select_for_update:
             return
-        params: dict[str, Any] = {}
-        among = self.keeper.dialect.among("id", locked, params)
-        end = time.monotonic() + 60
-        while not self.went_through(lambda: self.keeper.rows(f"SELECT 1 FROM {TASK} WHERE {among} FOR UPDATE", params)):
-            assert time.monotonic() < end, "the server keeps the locks of a connection that is gone"
+        look, end = f"SELECT 1 FROM {TASK} WHERE id = %(id)s FOR UPDATE", time.monotonic() + 60
+        for key in locked:
+            params = {"id": stored_id(self.keeper, key)}
+            while not self.went_through(functools.partial(self.keeper.rows, look, params)):
+                assert time.monotonic() < end, "the server keeps the locks of a connection that is gone"
 
     def locked_by(self, actor: Actor) -> set[uuid.UUID]:
         return {claim.uuid for claim in actor.unsure} | set(actor.aside)
