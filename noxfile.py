@@ -45,7 +45,10 @@ EXTRAS = {
     "mysqlclient": _EXTRAS["mysql"],
 }
 
+# What asks no database need not run on each.
 NO_DATABASE = ("tests/model", "tests/compat_matrix", "tests/architecture")
+# What is about the database and takes long need not run with each Django and driver.
+ONCE_PER_DATABASE = ("tests/stateful", "tests/history", "tests/workload", "tests/outages", "tests/chaos")
 
 
 def each_combination(session: str):
@@ -146,10 +149,15 @@ def run_suite(session: nox.Session, combination: Combination) -> None:
         session.log(str(running))
         environment["DSQ_TEST_DATABASE"] = running.url
         environment["DSQ_TEST_DRIVER"] = combination.driver
-        # What asks no database need not run on each.
-        here = combination.database.kind == "sqlite" and combination.python == own_python()
-        elsewhere = [] if here else [f"--ignore={path}" for path in NO_DATABASE]
-        session.run("pytest", *(session.posargs or ["-n", "3", "-q", *elsewhere]), env=environment)
+        first = combination == next(
+            one for one in combinations(combination.database.session) if one.database == combination.database
+        )
+        left_out = [
+            *(() if first and combination.database.kind == "sqlite" else NO_DATABASE),
+            *(() if first else ONCE_PER_DATABASE),
+        ]
+        options = ["-n", "3", "-q", *(f"--ignore={path}" for path in left_out)]
+        session.run("pytest", *(session.posargs or options), env=environment)
 
 
 def install(session: nox.Session, python: Python, django: str, *drivers: str) -> dict[str, str]:
