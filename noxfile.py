@@ -149,12 +149,9 @@ def run_suite(session: nox.Session, combination: Combination) -> None:
         session.log(str(running))
         environment["DSQ_TEST_DATABASE"] = running.url
         environment["DSQ_TEST_DRIVER"] = combination.driver
-        first = combination == next(
-            one for one in combinations(combination.database.session) if one.database == combination.database
-        )
         left_out = [
-            *(() if first and combination.database.kind == "sqlite" else NO_DATABASE),
-            *(() if first else ONCE_PER_DATABASE),
+            *(() if combination.first and combination.database.kind == "sqlite" else NO_DATABASE),
+            *(() if combination.first else ONCE_PER_DATABASE),
         ]
         options = ["-n", "3", "-q", *(f"--ignore={path}" for path in left_out)]
         session.run("pytest", *(session.posargs or options), env=environment)

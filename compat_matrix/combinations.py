@@ -16,6 +16,7 @@ class Combination:
     python: Python
     django: str
     driver: str
+    first: bool = False  # of those with this database
 
     @property
     def id(self) -> str:
@@ -30,7 +31,7 @@ def combinations(session: str) -> list[Combination]:
     oldest = rows.djangos[0].version
     own = own_python()
     first = [
-        Combination(database, own, oldest, driver)
+        Combination(database, own, oldest, driver, first=driver == database.drivers[0])
         for database in rows.of_session(session)
         for driver in database.drivers
     ]
