@@ -6,8 +6,9 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -145,11 +146,15 @@ def test_the_server_ends_when_its_starter_is_asked_to(how: signal.Signals) -> No
     assert not is_up(url)
 
 
-def test_two_at_once_from_an_empty_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
-    # The server's user must reach the cache, and pytest's folders are private.
-    cache = tmp_path_factory.mktemp("cache")
-    for folder in (cache, *list(cache.parents)[:2]):
-        folder.chmod(0o755)
+@pytest.fixture
+def cache() -> Iterator[Path]:
+    """An empty one that the server's user can reach: pytest makes its own folders private, again and again."""
+    with tempfile.TemporaryDirectory(prefix="dsq-cache-") as folder:
+        os.chmod(folder, 0o755)
+        yield Path(folder)
+
+
+def test_two_at_once_from_an_empty_cache(cache: Path) -> None:
     processes = [start("mariadb-10.5", DSQ_CACHE=str(cache), DSQ_MARIADB_10_5_URL="") for _ in range(2)]
     try:
         urls = [url_of(process) for process in processes]
