@@ -94,8 +94,10 @@ def _enqueue_unique(session: Session, task: Task) -> uuid.UUID:
             f"SELECT id FROM {TASK} WHERE unique_slot = %(slot)s {session.dialect.read_after_conflict()}",
             {"slot": task.unique_slot},
         )
-        if not found:
-            continue  # it ended between the two statements
+        if not found:  # it ended between the two statements
+            if rows.filter(pk=task.id).exists():
+                return task.id  # ours, that is: it was added and has run
+            continue
         key = found[0][0]
         known = as_uuid(key)
         if known == task.id or not _free_ended(session, key):

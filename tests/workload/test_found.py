@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 from pathlib import Path
+from typing import Any
 
+import pytest
+
+from django_simple_queue import create_task
+from django_simple_queue.backends import Session
 from django_simple_queue.models import Task, Worker
+from django_simple_queue.testing import run_tasks
 from tests.worker.stage import await_status, create
 
 from .conftest import Run, stage_in
@@ -29,3 +36,19 @@ def test_a_keeper_that_dies_last_is_replaced_as_well(worker_env: dict[str, str],
         os.kill(worker.keeper, signal.SIGSTOP)  # it is killed for that once the runners are gone
         assert worker.stop() == 0
     assert not Worker.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_unique_task_may_have_run_before_its_enqueue_looks_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its slot is free again, its id is not: the insert was tried again for ever."""
+    right, looks = Session.rows, itertools.count()
+
+    def rows(session: Session, sql: str, *given: Any) -> list[Any]:
+        if "WHERE unique_slot = " in sql:
+            assert next(looks) < 3, "it goes on for ever"
+            run_tasks()
+        return right(session, sql, *given)
+
+    monkeypatch.setattr(Session, "rows", rows)
+    key = create_task("tests.jobs.tasks.noop", unique_key="k")
+    assert list(Task.objects.values_list("pk", "status")) == [(key, Task.COMPLETED)]
