@@ -163,7 +163,8 @@ class Keeper:
         if self.settings.keep_finished is not None and time.monotonic() >= self.next_prune:
             pruned = upkeep.prune(self.session, self.settings.keep_finished)
             self.next_prune = time.monotonic() + (0 if pruned >= upkeep.BATCH else PRUNE_EVERY)
-        self.next_beat = next_beat  # only now: what failed is due at once, and a round without it would be a success
+        # Only now: what failed is due at once, and a round without it would be a success.
+        self.next_beat = min(next_beat, time.monotonic() + self.watch.ends_in())
 
     def _look(self, idle: list[b.Page]) -> None:
         """For idle runners: promote what is due, wake as many as there are tasks; end a burst that has nothing left."""

@@ -52,6 +52,11 @@ class Watch:
         workers.forget_dead(self.session)
         self.stale_ones = any(worker.stale and worker.id in held_by for worker in others)
 
+    def ends_in(self) -> float:
+        """Seconds until somebody has been watched for a whole lease: the next beat is due by then."""
+        ends = (since + self.lease - clock() for _, since in self.since.values())
+        return max(0, min(ends, default=self.lease)) / 1e9
+
     def others_hold(self) -> bool:
         """A worker that seems dead holds tasks: a burst stays until it is known."""
         return self.stale_ones

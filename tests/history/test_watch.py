@@ -29,6 +29,7 @@ def test_a_worker_that_beat_while_the_look_was_under_way_keeps_its_whole_lease(s
     assert workers.beat(session, own)
     assert workers.beat(session, other)  # after ours: its lease ends after `sent` and a lease
     watch.look(own, sent, [])
+    assert LEASE - 5 < watch.ends_in() <= LEASE
     watch.look(own, sent + LEASE_NS, [])
     assert [seen.id for seen in workers.alive(session, LEASE)] == [own, other]
     watch.look(own, clock() + LEASE_NS, [])
