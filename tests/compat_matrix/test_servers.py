@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from compat_matrix import matrix
+from compat_matrix.faketime import at_another_time
 from compat_matrix.servers import server
 
 pytestmark = pytest.mark.servers
@@ -107,6 +108,19 @@ def test_version_and_durability(database: matrix.Database) -> None:
             assert query(running.url, "SELECT @@character_set_server") == (("utf8mb4",),)
         query(running.url, "CREATE DATABASE one_more", "SELECT 1")
     assert not is_up(running.url)
+
+
+@each_database
+def test_a_server_can_be_started_again_with_a_clock_an_hour_ahead(database: matrix.Database) -> None:
+    with server(database, ("machine", "debian")) as running:
+        assert running.process is not None
+        running.process.stop()
+        running.process.command = [*at_another_time(database.suite or "", "+1h"), *running.process.command]
+        running.process.start()
+        assert comes_true(lambda: is_up(running.url))
+        now = "extract(epoch FROM now())" if database.kind == "postgresql" else "unix_timestamp()"
+        [[seconds]] = query(running.url, f"SELECT {now}")
+        assert abs(float(seconds) - time.time() - 3600) < 60
 
 
 @each_database
