@@ -116,6 +116,10 @@ class Keepers(Runners):
             if row.holder is not None and is_stray(row.holder) and now.get(key) != row.holder:
                 row.release()
 
+    def takes_all(self, work: Callable[[], Any]) -> bool:
+        """Whether it surely took all it could: it skips what is locked, and an open claim locks what it looked at."""
+        return self.went_through(work) and not any(actor.open for actor in self.actors)
+
     # ---- other workers ----
 
     @rule(who=actor_numbers, what=st.sampled_from(["crash", "notice", "declare_dead", "delete_worker"]))
@@ -160,7 +164,7 @@ class Keepers(Runners):
             del self.beats[worker_id], self.seen[worker_id]
         held = rescue.held_numbers(self.keeper)
         with mock.patch.object(watch, "clock", return_value=self.clock):
-            sure = self.went_through(lambda: self.watch.look(0, self.clock, held))
+            sure = self.takes_all(lambda: self.watch.look(0, self.clock, held))
         now = {} if sure else self.now_in("holder")
         for key, row in self.rows.items():
             lost = row.holder is not None and worker_of(row.holder) not in self.beats
@@ -188,7 +192,7 @@ class Keepers(Runners):
         self.do(*duty)
 
     def promote(self) -> None:
-        sure = self.went_through(lambda: upkeep.promote(self.strategy))
+        sure = self.takes_all(lambda: upkeep.promote(self.strategy))
         now = {} if sure else self.now_in("status")
         for key, row in self.rows.items():
             if row.due and now.get(key, QUEUED) == QUEUED:

@@ -199,9 +199,9 @@ class People(Table):
     @or_gives_up
     def save(self, pick: int = 0, status: int | None = None) -> None:
         """Somebody saves what was read a while ago, perhaps with another status."""
-        copy = self.copies.pop(pick % len(self.copies))
-        if copy.pk in self.rows and self.may_be_locked(copy.pk):
+        if self.would_wait(pick):
             return
+        copy = self.copies.pop(pick % len(self.copies))
         changed = status is not None and status != copy.status
         if changed:
             copy.status = status
