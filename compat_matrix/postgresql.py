@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import signal
 from collections.abc import Iterator
+import os
 from pathlib import Path
 
 from compat_matrix.processes import run
@@ -44,12 +45,22 @@ class PostgreSQL:
         ]
 
     def is_ready(self, data: Path, port: int) -> bool:
-        # The eighth line of this file is its state; pg_ctl looks there too.
+        # The eighth line of this file is its state; pg_ctl looks there too. One that was killed leaves it behind.
         try:
             lines = (data / "postmaster.pid").read_text(encoding="utf-8").splitlines()
         except OSError:
             return False
-        return len(lines) > 7 and lines[7].strip() == "ready"
+        return len(lines) > 7 and lines[7].strip() == "ready" and is_alive(int(lines[0]))
 
     def url(self, port: int) -> str:
         return f"postgres://postgres@127.0.0.1:{port}/postgres"
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # another user's
+        return True
+    return True

@@ -109,12 +109,16 @@ class OwnSession(Session):
 
     own = True
 
+    def __init__(self, alias: str = DEFAULT_DB_ALIAS, *, wait: float = 10.0, silence: float | None = None) -> None:
+        """`silence`: seconds after which a server that does not answer counts as gone, where that can be said."""
+        self.silence = silence or get_settings().lease_seconds / 2
+        super().__init__(alias, wait=wait)
+
     def _connect(self) -> Any:
         given = connections[self.alias].settings_dict
         dialect = dialect_for(connections[self.alias])
         backend = load_backend(given["ENGINE"])
-        silence = get_settings().lease_seconds / 2
-        connection = backend.DatabaseWrapper(dialect.own_settings(given, silence), self.alias)
+        connection = backend.DatabaseWrapper(dialect.own_settings(given, self.silence), self.alias)
         connection.inc_thread_sharing()  # a runner's threads share it, one at a time
         return connection
 

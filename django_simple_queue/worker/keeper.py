@@ -38,7 +38,8 @@ class Keeper:
     def __init__(self, options: Options, board: b.Board, poke_fd: int, wake_fds: Sequence[int]) -> None:
         self.options, self.board, self.poke_fd, self.wake_fds = options, board, poke_fd, wake_fds
         self.settings = get_settings()
-        self.session = OwnSession(options.alias)
+        # Below what the supervisor takes for a hang, a third of a lease.
+        self.session = OwnSession(options.alias, silence=self.settings.lease_seconds / 4)
         self.session.meanwhile = self._tick
         self.patience = Patience(self.session, self._call_off, self._tick)
         self.parent = os.getppid()

@@ -18,10 +18,6 @@ from .ground import Ground, environment, migrate, own_ground, own_row, sqlite_fi
 HERE = Path(__file__).parent
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "outage: takes a database away from workers; many seconds each")
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if HERE in item.path.parents:
