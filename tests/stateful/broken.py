@@ -12,7 +12,7 @@ from django.db.models import Model
 from django_simple_queue.backends import Session
 from django_simple_queue.models import Task, Worker
 from django_simple_queue.queue import claim, control, finish, rescue, workers
-from django_simple_queue.queue.sql import ENDED, WAITING, WORKER
+from django_simple_queue.queue.sql import ENDED, WAITING, WORKER, let_go
 from django_simple_queue.states import PROGRESS, QUEUED, SCHEDULED
 from django_simple_queue.worker import board as b
 from django_simple_queue.worker.settle import Settler
@@ -81,11 +81,9 @@ def finish_without_holder(patch: Patch) -> None:
 
 
 def finish_overrules_a_person(patch: Patch) -> None:
-    right = finish.let_go
-
     def wrong(dialect: Any, target: str, *, ran: bool) -> str:
         kept = f"CASE WHEN status = {PROGRESS} THEN {target} ELSE status END"
-        return right(dialect, target, ran=ran).replace(kept, target)
+        return let_go(dialect, target, ran=ran).replace(kept, target)
 
     patch.setattr(finish, "let_go", wrong)
 

@@ -35,7 +35,7 @@ class Keepers(Runners):
     # ---- a worker's own runner ----
 
     @rule(who=actor_numbers, done=st.integers(0, 2), outcome=outcomes, reason=st.sampled_from(b.Reason))
-    @precondition(anybody(lambda actor: busy(actor) or actor.pending))
+    @precondition(anybody(lambda actor: busy(actor) or actor.pending != 0))
     def settle(self, who: int = 0, done: int = 0, outcome: Outcome = GOOD, reason: b.Reason = b.Reason.NONE) -> None:
         """The runner dies in the task after `done` others, by itself or killed for a reason."""
         actor = self.actor(who, lambda actor: busy(actor) or actor.pending)

@@ -166,8 +166,7 @@ class People(Table):
     @or_gives_up
     def update(self, edit: Edit, pick: int = 0) -> None:
         if key := self.task(pick):
-            later = isinstance(edit.value, datetime.timedelta)
-            value = timezone.now() + edit.value if later else edit.value
+            value = timezone.now() + edit.value if isinstance(edit.value, datetime.timedelta) else edit.value
             Task.objects.filter(pk=key).update(**{edit.column: value})
             self.rows[key].write(edit.changes)
 
@@ -202,8 +201,8 @@ class People(Table):
         if self.would_wait(pick):
             return
         copy = self.copies.pop(pick % len(self.copies))
-        changed = status is not None and status != copy.status
-        if changed:
+        before = copy.status
+        if status is not None:
             copy.status = status
         copy.args = f'{{"saved": {pick}}}'
         gone = copy.pk not in self.rows
@@ -214,7 +213,7 @@ class People(Table):
                 return
             raise
         assert not gone, "a deleted task came back"
-        if changed and status != PROGRESS:
+        if copy.status not in (before, PROGRESS):
             self.rows[copy.pk].status = copy.status
-            if status == QUEUED:
+            if copy.status == QUEUED:
                 self.rows[copy.pk].place = next(self.places)
