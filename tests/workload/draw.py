@@ -66,7 +66,13 @@ def crews(draw: st.DrawFn, most: int) -> tuple[Crew, ...]:
 def faults(workers: int) -> st.SearchStrategy[Fault]:
     # A suspension above a lease is worth its time only where somebody else may take over.
     what = FAULTS if workers > 1 else tuple(name for name in FAULTS if name != "suspend long")
-    return st.builds(Fault, what=st.sampled_from(what), at=st.integers(1, 60), crew=st.integers(0, workers - 1))
+    return st.builds(
+        Fault,
+        what=st.sampled_from(what),
+        at=st.integers(1, 60),
+        ms=st.sampled_from([0, 2, 12, 30, 100]),
+        crew=st.integers(0, workers - 1),
+    )
 
 
 @st.composite

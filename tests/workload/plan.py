@@ -82,6 +82,7 @@ class Fault(Brief):
 
     what: str = "kill runner"
     at: int = 1
+    ms: int = 0  # after that start: else it always comes when a task has just begun
     crew: int = 0
 
 

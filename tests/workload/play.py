@@ -139,6 +139,7 @@ class Play:
     def disturb(self, fault: Fault) -> None:
         life = self.working[fault.crew]
         self.await_hello(life)
+        time.sleep(fault.ms / 1000)
         {
             "kill runner": self.kill_runner,
             "kill worker": self.kill_worker,

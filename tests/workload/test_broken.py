@@ -49,7 +49,10 @@ MORE = [
     ),
     Flaw(
         "atomic_tasks_are_two_transactions",
-        Workload(groups=(Group(kind="adds_one", count=20, ms=20),), faults=(Fault(at=5), Fault(at=9))),
+        Workload(
+            groups=(Group(kind="adds_one", count=20, ms=50),),
+            faults=tuple(Fault(at=at, ms=30) for at in (3, 6, 9, 12)),
+        ),
         "had 2 effects",
     ),
     Flaw(

@@ -13,7 +13,7 @@ from .draw import calm, wild
 from .plan import Workload
 
 # Each example is some seconds and hundreds of runs. None is shrunk: that takes long, and no run is exactly repeated.
-EXAMPLES = int(os.environ.get("DSQ_WORKLOAD_EXAMPLES") or settings().max_examples // 5)
+EXAMPLES = int(os.environ.get("DSQ_WORKLOAD_EXAMPLES") or settings().max_examples // 6)
 RICH = settings(
     report_multiple_bugs=False,  # the first one is worth reading
     deadline=None,
