@@ -48,7 +48,10 @@ EXTRAS = {
 # What asks no database need not run on each.
 NO_DATABASE = ("tests/model", "tests/compat_matrix", "tests/architecture")
 # What is about the database and takes long need not run with each Django and driver.
-ONCE_PER_DATABASE = ("tests/stateful", "tests/history", "tests/workload", "tests/outages", "tests/chaos")
+ONCE_PER_DATABASE = (
+    *("tests/stateful", "tests/history", "tests/workload", "tests/outages", "tests/chaos"),
+    *(f"tests/worker/test_{name}.py" for name in ("atomic", "deaths", "leases", "options", "processes", "time")),
+)
 
 
 def each_combination(session: str):
@@ -153,7 +156,8 @@ def run_suite(session: nox.Session, combination: Combination) -> None:
             *(() if combination.first and combination.database.kind == "sqlite" else NO_DATABASE),
             *(() if combination.first else ONCE_PER_DATABASE),
         ]
-        options = ["-n", "3", "-q", *(f"--ignore={path}" for path in left_out)]
+        # They wait for their processes most of the time.
+        options = ["-n", "4", "-q", *(f"--ignore={path}" for path in left_out)]
         session.run("pytest", *(session.posargs or options), env=environment)
 
 
