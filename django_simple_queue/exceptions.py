@@ -25,3 +25,11 @@ class StrategyError(QueueError):
 
 class DatabaseNotReady(QueueError):
     """The database answers but has not the tables of this version."""
+
+
+class StillClaimable(QueueError):
+    """What a claim wrote leaves the row where it could be claimed again; nothing was changed."""
+
+
+class ClaimError(QueueError, ValueError):
+    """Rows that cannot be claimed safely like this; the message says how they can."""

@@ -18,6 +18,7 @@ MYSQL_DOWN = {
 }
 MYSQL_NO_TABLE = {1146, 1054}
 SQLITE_BUSY = {5, 6}  # BUSY, LOCKED; the extended codes share the low byte
+SQLITE_BUSY_SNAPSHOT = 517
 SQLITE_DOWN = {8, 10, 13, 14}  # READONLY, IOERR, FULL, CANTOPEN
 # serialization failure, deadlock, lock not available, cut off by statement_timeout or pg_cancel_backend
 PG_BUSY = {"40001", "40P01", "55P03", "57014"}
@@ -80,3 +81,14 @@ def _by_text(error: BaseException) -> Trouble:
     ):
         return Trouble.DOWN
     return Trouble.OTHER
+
+
+def advice(error: BaseException, *, in_transaction: bool) -> str | None:
+    """What to do about an error that its text does not explain."""
+    cause = error.__cause__ or error
+    if in_transaction and getattr(cause, "sqlite_errorcode", None) == SQLITE_BUSY_SNAPSHOT:
+        return (
+            "this transaction has read, and another one has written since; set OPTIONS transaction_mode=IMMEDIATE, or"
+            " claim first or outside of it"
+        )
+    return None

@@ -58,6 +58,12 @@ class Session:
         """Somebody else's transaction is open: it is theirs to retry."""
         return bool(self.connection.in_atomic_block)
 
+    @property
+    def in_callers_transaction(self) -> bool:
+        """The same, but for the one around a Django TestCase."""
+        blocks = self.connection.atomic_blocks
+        return self.in_transaction and not (blocks and blocks[-1]._from_testcase)
+
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """A transaction that may read and then write: on SQLite it takes the write lock first."""
@@ -65,6 +71,8 @@ class Session:
             yield
             return
         self.connection.ensure_connection()
+        if self.dialect.be_impatient:
+            self.write(self.dialect.be_impatient)
         if self.dialect.before_transaction:
             self.write(self.dialect.before_transaction)
         mode = getattr(self.connection, "transaction_mode", None)
@@ -76,6 +84,8 @@ class Session:
         finally:
             if hasattr(self.connection, "transaction_mode"):
                 self.connection.transaction_mode = mode
+            if patient := self.dialect.be_patient():
+                self.write(patient)
 
     @contextmanager
     def undoable(self) -> Iterator[None]:

@@ -1,0 +1,127 @@
+"""The guard of a claim: those conditions of a filter that every write can check again, and whether it makes them false.
+
+A condition belongs to it if it reads columns of the model's own table alone and holds no subquery. What joins or looks
+into other tables only chooses candidates: a database does not look there again before it writes.
+"""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import numbers
+import unicodedata
+import uuid
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from django.db.models.expressions import Col
+from django.db.models.fields import Field
+from django.db.models.lookups import Exact, GreaterThan, GreaterThanOrEqual, In, IsNull, LessThan, LessThanOrEqual
+from django.db.models.sql import Query
+from django.db.models.sql.where import AND, WhereNode
+
+# Types whose values compare here as they do in every database. Text does not: case, accents, trailing blanks.
+COMPARABLE: tuple[type, ...] = (numbers.Number, decimal.Decimal, datetime.datetime, datetime.date, uuid.UUID)
+ORDER = {
+    LessThan: lambda a, b: a < b,
+    LessThanOrEqual: lambda a, b: a <= b,
+    GreaterThan: lambda a, b: a > b,
+    GreaterThanOrEqual: lambda a, b: a >= b,
+}
+
+
+def own_conditions(query: Query, table: str) -> list[Any]:
+    """The AND-ed conditions of a resolved query that read `table` alone."""
+    return [condition for condition in _conjuncts(query.where) if _reads_only(condition, table)]
+
+
+def _conjuncts(where: WhereNode) -> Iterator[Any]:
+    if where.connector != AND or where.negated:
+        yield where
+        return
+    for child in where.children:
+        if isinstance(child, WhereNode):
+            yield from _conjuncts(child)
+        else:
+            yield child
+
+
+def parts(condition: Any) -> Iterator[Any]:
+    """A condition and every expression in it; subqueries are not entered."""
+    yield condition
+    if isinstance(condition, WhereNode):
+        inner: Iterable[Any] = condition.children
+    else:
+        inner = condition.get_source_expressions() if hasattr(condition, "get_source_expressions") else ()
+        rhs = getattr(condition, "rhs", None)
+        if isinstance(rhs, Query) or hasattr(rhs, "resolve_expression"):
+            inner = [*inner, rhs]
+        elif isinstance(rhs, (list, tuple, set)):
+            inner = [*inner, *(one for one in rhs if hasattr(one, "resolve_expression"))]
+    for one in inner:
+        if one is not None:
+            yield from parts(one)
+
+
+def _reads_only(condition: Any, table: str) -> bool:
+    for part in parts(condition):
+        if isinstance(part, Query) or getattr(part, "subquery", False) or hasattr(part, "query"):
+            return False
+        if isinstance(part, Col) and part.alias != table:
+            return False
+        if not isinstance(part, WhereNode) and not hasattr(part, "get_source_expressions"):
+            return False  # SQL of the project's own, of which nothing can be told
+    return True
+
+
+def columns_read(conditions: Iterable[Any]) -> set[str]:
+    return {part.target.column for condition in conditions for part in parts(condition) if isinstance(part, Col)}
+
+
+def made_false(conditions: Iterable[Any], written: Mapping[str, tuple[Field[Any, Any], Any]]) -> bool:
+    """Whether plain values, by column, make one of the conditions false for certain."""
+    return any(_made_false(condition, written) for condition in conditions)
+
+
+def _made_false(condition: Any, written: Mapping[str, tuple[Field[Any, Any], Any]]) -> bool:
+    column = getattr(condition, "lhs", None)
+    if not isinstance(column, Col) or column.target.column not in written:
+        return False
+    field, value = written[column.target.column]
+    if hasattr(value, "resolve_expression"):
+        return False
+    value = field.get_prep_value(value)
+    lookup, rhs = type(condition), condition.rhs
+    if isinstance(condition, IsNull):
+        return (value is None) is not bool(rhs)
+    if isinstance(condition, Exact):
+        return value is None or _differ(value, rhs)
+    if isinstance(condition, In):
+        return value is None or (isinstance(rhs, (list, tuple, set)) and all(_differ(value, one) for one in rhs))
+    if lookup in ORDER:
+        return value is None or (_comparable(value, rhs) and not ORDER[lookup](value, rhs))
+    return False
+
+
+def _differ(value: Any, other: Any) -> bool:
+    """For certain, in every database."""
+    if other is None:
+        return True
+    if isinstance(value, str) and isinstance(other, str):
+        return _folded(value) != _folded(other)
+    return _comparable(value, other) and value != other
+
+
+def _folded(text: str) -> str:
+    """What the most lenient collation would compare."""
+    plain = (c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
+    return "".join(plain).casefold().rstrip()
+
+
+def _comparable(value: Any, other: Any) -> bool:
+    for kind in COMPARABLE:
+        if isinstance(value, kind) and isinstance(other, kind):
+            if kind is datetime.datetime:
+                return (value.tzinfo is None) is (other.tzinfo is None)
+            return not (isinstance(value, float) or isinstance(other, float)) or value == value
+    return False
