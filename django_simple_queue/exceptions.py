@@ -15,6 +15,10 @@ class LeaseLost(QueueError):
     """A claim or lease is no longer ours: whoever held it may change nothing any more."""
 
 
+class LeaseHeld(QueueError):
+    """Somebody else has the lease."""
+
+
 class TaskTimeout(TimeoutError):
     """Raised in a task that has run longer than its timeout. One that goes on all the same is killed soon after."""
 

@@ -74,4 +74,3 @@ class CompareAndSwap(ClaimStrategy):
         except Short:
             return False
         return True
-

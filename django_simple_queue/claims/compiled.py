@@ -55,7 +55,7 @@ def compiled(queryset: QuerySet[Any], updates: Mapping[str, Any], using: str) ->
     values = {name: _plain(fields[name], value) for name, value in updates.items()}
     table = query.get_initial_alias()
     conditions = guard.own_conditions(query, table)
-    written = {field.column: (field, values[name]) for name, field in fields.items()}
+    written = {str(field.column): (field, values[name]) for name, field in fields.items()}
     read = guard.columns_read(conditions)
     if not read & written.keys():
         raise ClaimError(
@@ -81,12 +81,13 @@ def compiled(queryset: QuerySet[Any], updates: Mapping[str, Any], using: str) ->
         prove=not guard.made_false(conditions, written),
         params=named.params,
     )
-    return Compiled(spec, rows.maker({fields[name].attname: value for name, value in values.items()} if as_given else {}))
+    shown = {fields[name].attname: value for name, value in values.items()} if as_given else {}
+    return Compiled(spec, rows.maker(shown))
 
 
-def _plain(field: Field[Any, Any], value: Any) -> Any:
+def _plain(field: Any, value: Any) -> Any:
     """The key of a model instance; else the value."""
-    return getattr(value, field.target_field.attname) if isinstance(value, Model) and field.is_relation else value
+    return getattr(value, field.target_field.attname) if isinstance(value, Model) else value
 
 
 def _keeps(field: Field[Any, Any]) -> bool:
@@ -145,7 +146,7 @@ class Rows:
         self.computed = any(getattr(each.target, "generated", False) for each in self.expressions)
 
     def maker(self, written: Mapping[str, Any]) -> Callable[[tuple[Any, ...]], Any]:
-        """An instance of each row, which is the key and then the columns; `written` is what they had no time to show."""
+        """An instance of each row, which is the key and then the columns; `written` is what they do not show yet."""
         names = [expression.target.attname for expression in self.expressions]
         converters = self.compiler.get_converters(self.expressions)
         fields = {field.attname: field for field in self.model._meta.concrete_fields}

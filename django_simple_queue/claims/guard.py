@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import datetime
 import decimal
-import numbers
+import operator
 import unicodedata
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from django.db.models.expressions import Col
@@ -20,13 +20,11 @@ from django.db.models.lookups import Exact, GreaterThan, GreaterThanOrEqual, In,
 from django.db.models.sql import Query
 from django.db.models.sql.where import AND, WhereNode
 
-# Types whose values compare here as they do in every database. Text does not: case, accents, trailing blanks.
-COMPARABLE: tuple[type, ...] = (numbers.Number, decimal.Decimal, datetime.datetime, datetime.date, uuid.UUID)
-ORDER = {
-    LessThan: lambda a, b: a < b,
-    LessThanOrEqual: lambda a, b: a <= b,
-    GreaterThan: lambda a, b: a > b,
-    GreaterThanOrEqual: lambda a, b: a >= b,
+ORDER: dict[type, Callable[[Any, Any], bool]] = {
+    LessThan: operator.lt,
+    LessThanOrEqual: operator.le,
+    GreaterThan: operator.gt,
+    GreaterThanOrEqual: operator.ge,
 }
 
 
@@ -75,7 +73,7 @@ def _reads_only(condition: Any, table: str) -> bool:
 
 
 def columns_read(conditions: Iterable[Any]) -> set[str]:
-    return {part.target.column for condition in conditions for part in parts(condition) if isinstance(part, Col)}
+    return {str(part.target.column) for condition in conditions for part in parts(condition) if isinstance(part, Col)}
 
 
 def made_false(conditions: Iterable[Any], written: Mapping[str, tuple[Field[Any, Any], Any]]) -> bool:
@@ -85,9 +83,9 @@ def made_false(conditions: Iterable[Any], written: Mapping[str, tuple[Field[Any,
 
 def _made_false(condition: Any, written: Mapping[str, tuple[Field[Any, Any], Any]]) -> bool:
     column = getattr(condition, "lhs", None)
-    if not isinstance(column, Col) or column.target.column not in written:
+    if not isinstance(column, Col) or str(column.target.column) not in written:
         return False
-    field, value = written[column.target.column]
+    field, value = written[str(column.target.column)]
     if hasattr(value, "resolve_expression"):
         return False
     value = field.get_prep_value(value)
@@ -104,7 +102,7 @@ def _made_false(condition: Any, written: Mapping[str, tuple[Field[Any, Any], Any
 
 
 def _differ(value: Any, other: Any) -> bool:
-    """For certain, in every database."""
+    """For certain, in every database: some compare text without case, accents and trailing blanks."""
     if other is None:
         return True
     if isinstance(value, str) and isinstance(other, str):
@@ -119,9 +117,9 @@ def _folded(text: str) -> str:
 
 
 def _comparable(value: Any, other: Any) -> bool:
-    for kind in COMPARABLE:
-        if isinstance(value, kind) and isinstance(other, kind):
-            if kind is datetime.datetime:
-                return (value.tzinfo is None) is (other.tzinfo is None)
-            return not (isinstance(value, float) or isinstance(other, float)) or value == value
-    return False
+    """Whether they compare here as they do in every database."""
+    if isinstance(value, datetime.datetime) and isinstance(other, datetime.datetime):
+        return (value.tzinfo is None) is (other.tzinfo is None)
+    # No floats: what is stored of them may be less exact.
+    kinds = (int, decimal.Decimal), (datetime.date,), (uuid.UUID,)
+    return any(isinstance(value, kind) and isinstance(other, kind) for kind in kinds)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 
 from django.db.models import Field, Model, QuerySet
 from django.db.models.query import ModelIterable
@@ -66,8 +66,8 @@ def fields_written(model: type[Model], updates: Any) -> dict[str, Field[Any, Any
 
 
 def _writable(model: type[Model], name: str) -> Field[Any, Any]:
-    opts = model._meta
-    field = opts.pk if name == "pk" else opts.get_field(name)
+    opts: Any = model._meta
+    field: Any = opts.pk if name == "pk" else opts.get_field(name)
     if field in opts.pk_fields:
         raise ClaimError(f"claim_rows(): updates may not write the primary key ({name!r})")
     if not getattr(field, "concrete", False) or getattr(field, "generated", False) or field.many_to_many:
@@ -78,4 +78,4 @@ def _writable(model: type[Model], name: str) -> Field[Any, Any]:
             f"claim_rows(): {name!r} lies in the table of {base} (multi-table inheritance); claim"
             f" {base}.objects.filter({child}__isnull=False) instead"
         )
-    return field
+    return cast("Field[Any, Any]", field)

@@ -41,7 +41,8 @@ def claim_rows(
     """
     check_queryset(queryset)
     check_limit(limit)
-    alias = using or queryset._db or router.db_for_write(queryset.model, **queryset._hints)
+    asked: Any = queryset  # for what it does not say in public
+    alias = using or asked._db or router.db_for_write(queryset.model, **asked._hints)
     strategy = _strategy(alias)
     strategy.session.wait = wait
     if durable and strategy.session.in_callers_transaction:
@@ -60,8 +61,8 @@ def claim_rows(
         if more := advice(error, in_transaction=strategy.session.in_transaction):
             raise type(error)(f"{error}: {more}") from error
         raise
-    if queryset._prefetch_related_lookups:
-        prefetch_related_objects(claimed, *queryset._prefetch_related_lookups)
+    if asked._prefetch_related_lookups:
+        prefetch_related_objects(claimed, *asked._prefetch_related_lookups)
     return claimed
 
 
