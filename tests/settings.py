@@ -62,6 +62,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django_simple_queue",
+    "tests.claims",
     "tests.jobs",
 ]
 MIDDLEWARE = [

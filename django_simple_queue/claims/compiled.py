@@ -53,6 +53,8 @@ def compiled(queryset: QuerySet[Any], updates: Mapping[str, Any], using: str) ->
     query = queryset.query.chain()
     fields = fields_written(queryset.model, updates)
     values = {name: _plain(fields[name], value) for name, value in updates.items()}
+    rows = Rows(queryset, using)
+    source, joins = _source(query, rows.pk_fields, using)
     table = query.get_initial_alias()
     conditions = guard.own_conditions(query, table)
     written = {str(field.column): (field, values[name]) for name, field in fields.items()}
@@ -64,8 +66,6 @@ def compiled(queryset: QuerySet[Any], updates: Mapping[str, Any], using: str) ->
         )
     named = Names()
     quoted = query.get_compiler(using).quote_name_unless_alias(table)
-    rows = Rows(queryset, using)
-    source, joins = _source(query, rows.pk_fields, using)
     as_given = all(isinstance(value, AS_GIVEN) and _keeps(fields[name]) for name, value in values.items())
     spec = ClaimSpec(
         table=quoted,
