@@ -16,7 +16,7 @@ from django.db.models.sql.where import AND, WhereNode
 from ..backends import ClaimSpec
 from ..exceptions import ClaimError
 from . import guard
-from .refused import fields_written
+from .refused import check_joins, fields_written
 
 # Values that a database gives back as they were given to it.
 AS_GIVEN = (bool, int, type(None), str, uuid.UUID, datetime.datetime, datetime.date, datetime.timedelta)
@@ -101,10 +101,14 @@ def _source(query: Query, pk_fields: Iterable[Field[Any, Any]], using: str) -> t
     query.clear_select_clause()
     query.add_fields([field.attname for field in pk_fields])
     compiler = query.get_compiler(using)
+    compiler.setup_query()
+    compiler.get_order_by()  # adds what is joined for the order alone, which as_sql() takes back
+    check_joins(query)
+    joins = sum(1 for count in query.alias_refcount.values() if count) > 1
     sql, params = compiler.as_sql()
     head = f"SELECT {', '.join(column for _, (column, _), _ in compiler.select)} "
     assert sql.startswith(head), sql
-    return (sql[len(head) :], params), sum(1 for count in query.alias_refcount.values() if count) > 1
+    return (sql[len(head) :], params), joins
 
 
 def _where(query: Query, conditions: list[Any], using: str) -> SQL:

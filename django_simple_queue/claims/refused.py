@@ -21,6 +21,7 @@ def check_queryset(queryset: Any) -> None:
     for wrong, why in _wrongs(queryset, query):
         if wrong:
             raise ClaimError(f"claim_rows(): {why}")
+    check_joins(query)
 
 
 def _wrongs(queryset: QuerySet[Any], query: Query) -> Iterable[tuple[Any, str]]:
@@ -41,8 +42,14 @@ def _wrongs(queryset: QuerySet[Any], query: Query) -> Iterable[tuple[Any, str]]:
     yield query.select_related, "select_related() is not supported; use prefetch_related()"
     yield query.extra or query.extra_tables or query.extra_order_by, "extra(...) is not supported"
     yield query.select_for_update, "drop select_for_update(): the strategy chooses the locks"
-    many = sorted(_joined_rows(query))
-    yield many, f"the filter joins many rows ({', '.join(many)}); use Exists(...) so that a row matches once"
+
+
+def check_joins(query: Query) -> None:
+    """Raises ClaimError for joins, those of the order included, that may give a row several times."""
+    if many := sorted(_joined_rows(query)):
+        raise ClaimError(
+            f"claim_rows(): the filter joins many rows ({', '.join(many)}); use Exists(...) so that a row matches once"
+        )
 
 
 def _joined_rows(query: Query) -> Iterable[str]:
