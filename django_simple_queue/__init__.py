@@ -17,7 +17,8 @@ if TYPE_CHECKING:
         current_task,
         retry_task,
     )
-    from .claims import DbNow, aclaim_rows, claim_rows, lease
+    from .claims import DbNow, aclaim_rows, claim_rows
+    from .claims.lease import lease
     from .options import task_options
 
 __version__ = "1.0.0"
