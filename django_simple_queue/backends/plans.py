@@ -48,6 +48,7 @@ class PlanReader:
 
     locks_all = False  # whether a locking SELECT that sorts locks all that it sorts, not only what it returns
     booleans = True  # whether `NOT column` is served by an index of that column
+    nulls = True  # whether it knows, of an index, that rows with `column IS NULL` come in the order of what follows
 
     def __init__(self, session: Session, table: str) -> None:
         self.session, self.table = session, table
@@ -59,9 +60,11 @@ class PlanReader:
         """The plans that it might choose if the table were large."""
         yield from ()
 
-    def has_index(self, columns: Sequence[str]) -> bool:
-        """Whether an index begins with these, with a minus for those that descend."""
-        return bool(columns) and any(list(columns) == each[: len(columns)] for each in self._indexes().values())
+    def has_index(self, equal: Sequence[str], order: Sequence[str]) -> bool:
+        """Whether an index begins with some columns in any order and goes on with others, a minus for "descends"."""
+        n, all_ = len(equal), len(equal) + len(order)
+        indexes = self._indexes().values()
+        return any(sorted(each[:n]) == sorted(equal) and each[n:all_] == list(order) for each in indexes)
 
     def _indexes(self) -> dict[str, list[str]]:
         """The columns of each; of those with expressions none."""
@@ -114,6 +117,7 @@ class SQLiteReader(PlanReader):
 
 
 class PostgreSQLReader(PlanReader):
+    nulls = False
     DEAR = ("seqscan", "sort", "bitmapscan", "hashjoin", "mergejoin")  # what large tables make dear
 
     def explain(self, sql: str, params: Mapping[str, Any]) -> Plan:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -69,7 +69,9 @@ def judge(registered: Registered, strategy: ClaimStrategy) -> Judged | None:
     with transaction.atomic(using=alias):  # an error breaks nothing that is the caller's
         found = look_up(strategy, spec, reader)
         advice = _advice(queryset, alias, reader)
-        served = found.plan is None or found.plan.serves or reader.has_index(advice.columns)
+        served = (
+            found.plan is None or found.plan.serves or (advice.plain and reader.has_index(advice.equal, advice.order))
+        )
     return Judged(name, found, None if served else Problem(_cost(name, table, found, reader), advice.text))
 
 
@@ -101,10 +103,12 @@ def _spec(queryset: QuerySet[Any], alias: str) -> ClaimSpec:
 
 
 class Advice(NamedTuple):
-    """What would help; `columns`: of the index, with a minus for those that descend, if it is a plain one."""
+    """What would help; if it is a plain index, its columns: those asked for one value, then the order."""
 
     text: str
-    columns: list[str]
+    plain: bool = False
+    equal: Sequence[str] = ()
+    order: Sequence[str] = ()
 
 
 def _advice(queryset: QuerySet[Any], alias: str, reader: PlanReader) -> Advice:
@@ -113,24 +117,27 @@ def _advice(queryset: QuerySet[Any], alias: str, reader: PlanReader) -> Advice:
     table = str(query.get_initial_alias())
     order = _order(query, alias, table)
     if order is None:
-        return Advice(f"No index serves this order: order by columns of {queryset.model._meta.db_table} itself.", [])
+        return Advice(f"No index serves this order: order by columns of {queryset.model._meta.db_table} itself.")
     if any(one.startswith("-") for one in order) and not connections[alias].features.supports_index_column_ordering:
-        return Advice("No index serves this order here: order by columns that all ascend, or all descend.", [])
+        return Advice("No index serves this order here: order by columns that all ascend, or all descend.")
     equal, where = [], []
     for field, value in _asked_for_one_value(guard.own_conditions(query, table)):
-        if isinstance(value, bool) and not reader.booleans:
+        if (isinstance(value, bool) and not reader.booleans) or (value is None and order and not reader.nulls):
             where.append(f"{field}={value}")
         else:
             equal.append(field)
     if not equal and not where:
-        return Advice("Let the filter ask a column for one value, such as a status; index it, then the order.", [])
-    fields = list(dict.fromkeys([*equal, *(one for one in order if one.lstrip("-") not in equal)]))
-    fields = fields or [where[0].partition("=")[0]]
+        return Advice("Let the filter ask a column for one value, such as a status; index it, then the order.")
+    equal = list(dict.fromkeys(equal))
+    order = [one for one in order if one.lstrip("-") not in equal]
+    fields = [*equal, *order] or [where[0].partition("=")[0]]
     partial = f", condition=Q({', '.join(where)})" if where else ""
     column = {field.name: str(field.column) for field in queryset.model._meta.concrete_fields}
     return Advice(
         f"models.Index(fields={fields!r}{partial}, name=...) in {queryset.model.__name__}.Meta.indexes",
-        [] if where else [f"{'-' if one.startswith('-') else ''}{column[one.lstrip('-')]}" for one in fields],
+        plain=not where,
+        equal=[column[one] for one in equal],
+        order=[f"{'-' if one.startswith('-') else ''}{column[one.lstrip('-')]}" for one in order],
     )
 
 

@@ -40,6 +40,10 @@ def leased() -> QuerySet[Target]:
 # Not served
 
 
+def unclaimed() -> QuerySet[Target]:
+    return Target.objects.filter(claimer=None).order_by("tries")
+
+
 def by_tries() -> QuerySet[Target]:
     return Target.objects.filter(status=0).order_by("tries")
 
