@@ -116,7 +116,7 @@ def demo(session: nox.Session) -> None:
 
 @nox.session(python=own_python().program)
 def outbox(session: nox.Session) -> None:
-    """Orders and their messages, three relays, one of them killed: on SQLite, or on the URL given."""
+    """Orders and their messages, three relays, one of them killed, on an SQLite database."""
     session.install("-e.")
     session.run("python", "examples/outbox/run.py", *session.posargs)
 
