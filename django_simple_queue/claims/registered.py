@@ -14,7 +14,7 @@ from django.db.models.lookups import Exact, IsNull
 from django.utils.module_loading import import_string
 
 from ..backends import ClaimSpec, ClaimStrategy
-from ..backends.plans import Lookup, PlanReader, look_up, plan_reader
+from ..backends.plans import Lookup, Plan, PlanReader, look_up, plan_reader
 from ..exceptions import ClaimError
 from . import guard
 from .compiled import compiled
@@ -68,17 +68,17 @@ def judge(registered: Registered, strategy: ClaimStrategy) -> Judged | None:
         return None
     with transaction.atomic(using=alias):  # an error breaks nothing that is the caller's
         found = look_up(strategy, spec, reader)
-        advice = _advice(queryset, alias, reader)
-        served = (
-            found.plan is None or found.plan.serves or (advice.plain and reader.has_index(advice.equal, advice.order))
-        )
-    return Judged(name, found, None if served else Problem(_cost(name, table, found, reader), advice.text))
+        plan, advice = found.plan, _advice(queryset, alias, reader)
+        if plan is None or plan.serves:
+            return Judged(name, found, None)
+        if not plan.sorts and advice.plain and reader.could_seek(advice.equal, advice.order):
+            return Judged(name, found, None)
+    return Judged(name, found, Problem(_cost(name, table, found, plan, reader), advice.text))
 
 
-def _cost(name: str, table: str, found: Lookup, reader: PlanReader) -> str:
-    assert found.plan is not None
-    if not found.plan.sorts:
-        by = found.plan.by or "no index"
+def _cost(name: str, table: str, found: Lookup, plan: Plan, reader: PlanReader) -> str:
+    if not plan.sorts:
+        by = plan.by or "no index"
         return f"Claims from {name} would scan {table} by {by}: each claim reads past all rows that do not match."
     locks = ", and locks them: rivals find none" if reader.locks_all and found.lock else ""
     return (

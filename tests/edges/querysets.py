@@ -48,6 +48,10 @@ def by_tries() -> QuerySet[Target]:
     return Target.objects.filter(status=0).order_by("tries")
 
 
+def newest_first() -> QuerySet[Target]:
+    return Target.objects.filter(status=0).order_by("-tries", "-id")
+
+
 def both_ways() -> QuerySet[Target]:
     return Target.objects.filter(status=0).order_by("-priority", "id")
 
