@@ -65,7 +65,7 @@ def compiled(queryset: QuerySet[Any], updates: Mapping[str, Any], using: str) ->
             f" {sorted(read)}: a claimed row would be given out again"
         )
     named = Names()
-    quoted = query.get_compiler(using).quote_name_unless_alias(table)
+    quoted = _quote(query.get_compiler(using))(table)
     as_given = all(isinstance(value, AS_GIVEN) and _keeps(fields[name]) for name, value in values.items())
     spec = ClaimSpec(
         table=quoted,
@@ -83,6 +83,12 @@ def compiled(queryset: QuerySet[Any], updates: Mapping[str, Any], using: str) ->
     )
     shown = {fields[name].attname: value for name, value in values.items()} if as_given else {}
     return Compiled(spec, rows.maker(shown))
+
+
+def _quote(compiler: Any) -> Callable[[Any], str]:
+    """Quotes names as the compiler does, whose method has another name since Django 6.1."""
+    quote: Callable[[Any], str] = getattr(compiler, "quote_name", None) or compiler.quote_name_unless_alias
+    return quote
 
 
 def _plain(field: Any, value: Any) -> Any:
@@ -125,7 +131,7 @@ def _assignments(model: type[Model], updates: Mapping[str, Any], using: str) -> 
     query.add_update_values(dict(updates))
     compiler = query.get_compiler(using)
     sql, params = compiler.as_sql()
-    head = f"UPDATE {compiler.quote_name_unless_alias(query.base_table)} SET "
+    head = f"UPDATE {_quote(compiler)(query.base_table)} SET "
     assert sql.startswith(head), sql
     return sql[len(head) :], params
 
@@ -140,7 +146,7 @@ class Rows:
         self.compiler = query.get_compiler(using)
         self.compiler.pre_sql_setup()
         self.pk_fields = queryset.model._meta.pk_fields
-        quote = self.compiler.quote_name_unless_alias
+        quote = _quote(self.compiler)
         table = quote(query.base_table)
         self.key = tuple(f"{table}.{quote(field.column)}" for field in self.pk_fields)
         self.expressions = [expression for expression, _, _ in self.compiler.select]
