@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 from django.db import models
 from django.db.models import F
@@ -103,6 +104,69 @@ class Heap(models.Model):
 
     status = models.IntegerField(default=0)
     place = models.IntegerField(default=0)
+
+    class Meta:
+        app_label = "claims"
+
+
+class TargetProxy(Target):
+    class Meta:
+        app_label = "claims"
+        proxy = True
+        ordering = ["-priority"]
+
+
+class Word(models.Model):
+    """A primary key of text, not in the order in which it is claimed."""
+
+    word = models.CharField(max_length=20, primary_key=True)
+    place = models.IntegerField()
+    status = models.CharField(max_length=20, default="new")
+
+    class Meta:
+        app_label = "claims"
+        ordering = ["-place"]
+
+
+class Backwards(models.CharField):
+    """Text that is stored from its end to its start."""
+
+    def get_prep_value(self, value: Any) -> Any:
+        return value if value is None else str(value)[::-1]
+
+    def from_db_value(self, value: Any, *_: Any) -> Any:
+        return value if value is None else value[::-1]
+
+
+class Stamped(models.Model):
+    """What save() would do to a row, and values that are not stored as they are given."""
+
+    status = models.IntegerField(default=0)
+    secret = Backwards(max_length=20, default="")
+    changed = models.DateTimeField(auto_now=True)
+    day = models.DateField(null=True)
+    took = models.DurationField(null=True)
+    share = models.FloatField(null=True)
+    token = models.UUIDField(null=True)
+    by = models.ForeignKey(Word, models.SET_NULL, null=True)
+
+    class Meta:
+        app_label = "claims"
+
+
+class Note(models.Model):
+    """Ordered by what there may be many of."""
+
+    status = models.IntegerField(default=0)
+
+    class Meta:
+        app_label = "claims"
+        ordering = ["remark__text"]
+
+
+class Remark(models.Model):
+    note = models.ForeignKey(Note, models.CASCADE)
+    text = models.CharField(max_length=20)
 
     class Meta:
         app_label = "claims"

@@ -1,0 +1,115 @@
+"""Rivals, other aliases, what was sent, and what the database has."""
+
+from __future__ import annotations
+
+import copy
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent import futures
+from contextlib import ExitStack, contextmanager
+from typing import Any, TypeVar
+
+from django.db import connections, transaction
+from django.db.models import Model
+
+T = TypeVar("T")
+PATIENCE = 30  # seconds that nobody should ever need
+A_WHILE = 0.3  # seconds after which somebody who has not come back is taken to wait
+
+
+class Rival:
+    """A thread with a connection of its own, which does one thing after the other."""
+
+    def __init__(self) -> None:
+        self.pool = futures.ThreadPoolExecutor(1)
+
+    def start(self, work: Callable[[], T]) -> futures.Future[T]:
+        return self.pool.submit(work)
+
+    def does(self, work: Callable[[], T]) -> T:
+        return self.start(work).result(PATIENCE)
+
+    @contextmanager
+    def holding(self, work: Callable[[], T], using: str = "default") -> Iterator[T]:
+        """Does `work` in a transaction that is open until the block is left."""
+        leave, done = threading.Event(), futures.Future[T]()
+
+        def hold() -> None:
+            with transaction.atomic(using=using):
+                try:
+                    done.set_result(work())
+                except BaseException as error:
+                    done.set_exception(error)
+                    raise
+                leave.wait(PATIENCE)
+
+        held = self.start(hold)
+        try:
+            yield done.result(PATIENCE)
+        finally:
+            leave.set()
+            held.result(PATIENCE)
+
+    def close(self) -> None:
+        self.pool.submit(connections.close_all).result(PATIENCE)
+        self.pool.shutdown()
+
+
+def waits(future: futures.Future[Any], patience: float = A_WHILE) -> bool:
+    """Whether it has not come to its end within `patience` seconds."""
+    return not futures.wait([future], patience).done
+
+
+@contextmanager
+def another_alias(name: str = "second", **given: Any) -> Iterator[str]:
+    """Another alias of the same database, with these settings; OPTIONS are added to those of the first."""
+    own = copy.deepcopy(connections["default"].settings_dict)
+    own.update(given, OPTIONS={**own["OPTIONS"], **given.get("OPTIONS", {})})
+    connections.settings[name] = own
+    try:
+        yield name
+    finally:
+        connections[name].close()
+        del connections[name], connections.settings[name]
+
+
+@contextmanager
+def statements(*aliases: str, also: Callable[[str], None] | None = None) -> Iterator[list[str]]:
+    """What is sent by this thread, in order; `also` is called behind each statement."""
+    sent: list[str] = []
+
+    def note(execute: Any, sql: str, *rest: Any) -> Any:
+        sent.append(sql.strip())
+        result = execute(sql, *rest)
+        if also is not None:
+            also(sql)
+        return result
+
+    with ExitStack() as stack:
+        for alias in aliases or ("default",):
+            connections[alias].ensure_connection()
+            stack.enter_context(connections[alias].execute_wrapper(note))
+        yield sent
+
+
+def reads_and_writes(sent: Iterable[str]) -> list[str]:
+    """The first words of statements that read or write tables."""
+    words = [sql.split()[0] for sql in sent]
+    return [word for word in words if word in ("SELECT", "UPDATE", "INSERT", "DELETE", "WITH")]
+
+
+def loaded(instance: Model) -> dict[str, Any]:
+    """Its fields that are not deferred."""
+    names = [field.attname for field in instance._meta.concrete_fields]
+    return {name: instance.__dict__[name] for name in names if name in instance.__dict__}
+
+
+def assert_as_stored(instances: Iterable[Model]) -> None:
+    """They are what the database has, value by value and type by type."""
+    for instance in instances:
+        fresh = type(instance)._base_manager.using(instance._state.db).get(pk=instance.pk)
+        shown = loaded(instance)
+        stored = {name: getattr(fresh, name) for name in shown}
+        assert shown == stored
+        assert {name: repr(value) for name, value in shown.items()} == {name: repr(v) for name, v in stored.items()}
+        assert not instance._state.adding
