@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from django.core.exceptions import FullResultSet
-from django.db.models import Field, Model, QuerySet
+from django.db.models import DecimalField, Field, JSONField, Model, QuerySet
 from django.db.models.sql import Query, UpdateQuery
 from django.db.models.sql.where import AND, WhereNode
 
@@ -96,9 +96,13 @@ def _plain(field: Any, value: Any) -> Any:
     return getattr(value, field.target_field.attname) if isinstance(value, Model) else value
 
 
-def _keeps(field: Field[Any, Any]) -> bool:
-    """Whether what is written to it is what will be read."""
-    return not hasattr(field, "from_db_value")
+def _keeps(field: Any) -> bool:
+    """Whether what is written to it is what will be read: not of decimals, which are rounded, nor of fields that are
+    not Django's own."""
+    while field.remote_field:
+        field = field.target_field
+    own = type(field).__module__.startswith("django.db.models.fields")
+    return own and not isinstance(field, (DecimalField, JSONField))
 
 
 def _source(query: Query, pk_fields: Iterable[Field[Any, Any]], using: str) -> tuple[SQL, bool]:

@@ -7,14 +7,12 @@ into other tables only chooses candidates: a database does not look there again 
 from __future__ import annotations
 
 import datetime
-import decimal
 import operator
-import unicodedata
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from django.db.models.expressions import Col
+from django.db.models.expressions import Col, RawSQL
 from django.db.models.fields import Field
 from django.db.models.lookups import Exact, GreaterThan, GreaterThanOrEqual, In, IsNull, LessThan, LessThanOrEqual
 from django.db.models.sql import Query
@@ -67,7 +65,7 @@ def _reads_only(condition: Any, table: str) -> bool:
             return False
         if isinstance(part, Col) and part.alias != table:
             return False
-        if not isinstance(part, WhereNode) and not hasattr(part, "get_source_expressions"):
+        if isinstance(part, RawSQL) or not (isinstance(part, WhereNode) or hasattr(part, "get_source_expressions")):
             return False  # SQL of the project's own, of which nothing can be told
     return True
 
@@ -86,40 +84,38 @@ def _made_false(condition: Any, written: Mapping[str, tuple[Field[Any, Any], Any
     if not isinstance(column, Col) or str(column.target.column) not in written:
         return False
     field, value = written[str(column.target.column)]
-    if hasattr(value, "resolve_expression"):
-        return False
+    if hasattr(value, "resolve_expression") or not type(condition).__module__.startswith("django."):
+        return False  # what a lookup of the project's own means cannot be told from what it derives from
     value = field.get_prep_value(value)
-    lookup, rhs = type(condition), condition.rhs
+    rhs = condition.rhs
     if isinstance(condition, IsNull):
         return (value is None) is not bool(rhs)
     if isinstance(condition, Exact):
         return value is None or _differ(value, rhs)
     if isinstance(condition, In):
         return value is None or (isinstance(rhs, (list, tuple, set)) and all(_differ(value, one) for one in rhs))
-    if lookup in ORDER:
-        return value is None or (_comparable(value, rhs) and not ORDER[lookup](value, rhs))
-    return False
+    holds = next((ORDER[kind] for kind in type(condition).__mro__ if kind in ORDER), None)
+    return holds is not None and (value is None or (_comparable(value, rhs) and not holds(value, rhs)))
 
 
 def _differ(value: Any, other: Any) -> bool:
-    """For certain, in every database: some compare text without case, accents and trailing blanks."""
+    """For certain, in every database: collations may ignore case, accents, blanks, signs, and all emojis be one."""
     if other is None:
         return True
     if isinstance(value, str) and isinstance(other, str):
-        return _folded(value) != _folded(other)
+        return value.isascii() and other.isascii() and _folded(value) != _folded(other)
     return _comparable(value, other) and value != other
 
 
 def _folded(text: str) -> str:
-    """What the most lenient collation would compare."""
-    plain = (c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
-    return "".join(plain).casefold().rstrip()
+    """What the most lenient collation would compare of ASCII text."""
+    return "".join(c for c in text if c.isalnum()).lower()
 
 
 def _comparable(value: Any, other: Any) -> bool:
     """Whether they compare here as they do in every database."""
     if isinstance(value, datetime.datetime) and isinstance(other, datetime.datetime):
         return (value.tzinfo is None) is (other.tzinfo is None)
-    # No floats: what is stored of them may be less exact.
-    kinds = (int, decimal.Decimal), (datetime.date,), (uuid.UUID,)
+    # No floats and decimals: what is stored of them may be less exact.
+    kinds: tuple[type, ...] = (int, datetime.date, uuid.UUID)
     return any(isinstance(value, kind) and isinstance(other, kind) for kind in kinds)

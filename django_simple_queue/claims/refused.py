@@ -8,8 +8,10 @@ from typing import Any, cast
 from django.db.models import Field, Model, QuerySet
 from django.db.models.query import ModelIterable
 from django.db.models.sql import Query
+from django.db.models.sql.where import ExtraWhere
 
 from ..exceptions import ClaimError
+from .guard import parts
 
 MOST = 1000
 
@@ -40,7 +42,8 @@ def _wrongs(queryset: QuerySet[Any], query: Query) -> Iterable[tuple[Any, str]]:
     yield grouped, "aggregates and windows cannot be locked row by row; filter with Exists()/Subquery()"
     yield selected, f"annotations {selected} would be computed before the update; use alias()"
     yield query.select_related, "select_related() is not supported; use prefetch_related()"
-    yield query.extra or query.extra_tables or query.extra_order_by, "extra(...) is not supported"
+    extra = query.extra or query.extra_tables or query.extra_order_by
+    yield extra or any(isinstance(part, ExtraWhere) for part in parts(query.where)), "extra(...) is not supported"
     yield query.select_for_update, "drop select_for_update(): the strategy chooses the locks"
 
 
