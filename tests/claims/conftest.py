@@ -16,7 +16,9 @@ from django_simple_queue.backends.row_lock import RowLock
 from django_simple_queue.backends.skip_locked import SkipLocked, SkipLockedReturning
 from django_simple_queue.models import Lease
 
-from .tools import Rival
+pytest.register_assert_rewrite("tests.claims.tools")
+
+from .tools import Rival  # noqa: E402
 
 STRATEGIES = {
     SkipLockedReturning: "has_select_for_no_key_update",

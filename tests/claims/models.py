@@ -91,9 +91,7 @@ class Child(Base):
 
 class Computed(models.Model):
     status = models.IntegerField(default=0)
-    twice = models.GeneratedField(
-        expression=F("status") * 2, output_field=models.IntegerField(), db_persist=True
-    )
+    twice = models.GeneratedField(expression=F("status") * 2, output_field=models.IntegerField(), db_persist=True)
 
     class Meta:
         app_label = "claims"
