@@ -68,7 +68,7 @@ class Dialect:
         return None
 
     def be_patient(self) -> str | None:
-        """Takes `be_impatient` back."""
+        """What will take `be_impatient` back."""
         return None
 
     def wake(self, workers: str, idle: str) -> str | None:
@@ -127,8 +127,9 @@ class SQLiteDialect(Dialect):
     FORM = "'%%Y-%%m-%%d %%H:%%M:%%f'"
 
     def be_patient(self) -> str | None:
-        timeout = self.connection.settings_dict.get("OPTIONS", {}).get("timeout", 5.0)
-        return f"PRAGMA busy_timeout = {int(timeout * 1000)}"
+        with self.connection.cursor() as cursor:  # a project may have set it by init_command too
+            cursor.execute("PRAGMA busy_timeout")
+            return f"PRAGMA busy_timeout = {cursor.fetchone()[0]}"
 
     def now(self) -> str:
         return f"strftime({self.FORM}, 'now'{self._shift()})"

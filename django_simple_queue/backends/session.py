@@ -55,8 +55,10 @@ class Session:
 
     @property
     def in_transaction(self) -> bool:
-        """Somebody else's transaction is open: it is theirs to retry."""
-        return bool(self.connection.in_atomic_block)
+        """Somebody else's transaction is open, or they commit by hand: it is theirs to retry."""
+        connection = self.connection
+        by_itself = connection.autocommit if connection.connection else connection.settings_dict["AUTOCOMMIT"]
+        return bool(connection.in_atomic_block or not by_itself)
 
     @property
     def in_callers_transaction(self) -> bool:
@@ -71,7 +73,9 @@ class Session:
             yield
             return
         self.connection.ensure_connection()
+        patient = None
         if self.dialect.be_impatient:
+            patient = self.dialect.be_patient()
             self.write(self.dialect.be_impatient)
         if self.dialect.before_transaction:
             self.write(self.dialect.before_transaction)
@@ -84,7 +88,7 @@ class Session:
         finally:
             if hasattr(self.connection, "transaction_mode"):
                 self.connection.transaction_mode = mode
-            if patient := self.dialect.be_patient():
+            if patient:
                 self.write(patient)
 
     @contextmanager

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, TypeVar
-from weakref import WeakKeyDictionary
 
 from asgiref.sync import sync_to_async
 from django.core.exceptions import EmptyResultSet
@@ -19,8 +18,6 @@ from .compiled import compiled
 from .refused import check_limit, check_queryset
 
 M = TypeVar("M", bound=Model)
-
-_strategies: WeakKeyDictionary[Any, tuple[str, ClaimStrategy]] = WeakKeyDictionary()  # of each thread's connection
 
 
 def claim_rows(
@@ -67,13 +64,13 @@ def claim_rows(
 
 
 def _strategy(alias: str) -> ClaimStrategy:
-    """One for each connection, since it may remember whether it met rivals."""
+    """One for each connection, since it may remember whether it met rivals; kept there, to go with it."""
     session = Session(alias)
     wanted = get_settings().strategy_for(alias)
-    known = _strategies.get(session.connection)
-    if known is None or known[0] != wanted:
-        known = _strategies[session.connection] = wanted, get_strategy(session=session, wanted=wanted)
-    return known[1]
+    kept: dict[str, ClaimStrategy] = session.connection.__dict__.setdefault("_dsq_claim_strategies", {})
+    if wanted not in kept:
+        kept[wanted] = get_strategy(session=session, wanted=wanted)
+    return kept[wanted]
 
 
 aclaim_rows = sync_to_async(claim_rows)
