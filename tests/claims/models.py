@@ -1,5 +1,7 @@
 """Tables of a project's own, of every kind that rows are claimed from."""
 
+# ruff: noqa: DJ008
+
 from __future__ import annotations
 
 import uuid
@@ -126,7 +128,7 @@ class Word(models.Model):
         ordering = ["-place"]
 
 
-class Backwards(models.CharField):
+class Backwards(models.CharField):  # type: ignore[type-arg]
     """Text that is stored from its end to its start."""
 
     def get_prep_value(self, value: Any) -> Any:

@@ -19,6 +19,10 @@ from .tools import statements
 
 OPEN = Target.objects.filter(status=0)
 RANK = Window(Rank(), order_by="priority")
+NO_MODELS = "values()/values_list() is not supported: model instances come back"
+ANNOTATED = "annotations ['x'] would be computed before the update; use alias()"
+RELATED = "select_related() is not supported; use prefetch_related()"
+NOT_WRITTEN = "is a generated or non-concrete field and cannot be written"
 MANY = "use Exists(...) so that a row matches once"
 AGGREGATES = "aggregates and windows cannot be locked row by row; filter with Exists()/Subquery()"
 ELSEWHERE = (
@@ -31,15 +35,15 @@ QUERYSETS: dict[str, tuple[Callable[[], Any], str]] = {
     "sliced from an offset": (lambda: OPEN[3:], "the queryset is sliced; give limit= instead"),
     "union": (lambda: OPEN.union(OPEN), "union() querysets cannot be claimed; filter with Q(...) | Q(...)"),
     "distinct": (OPEN.distinct, "distinct() cannot be locked row by row; filter with Exists(...)"),
-    "values": (OPEN.values, "values()/values_list() is not supported: model instances come back"),
-    "values_list": (lambda: OPEN.values_list("id"), "values()/values_list() is not supported: model instances come back"),
+    "values": (OPEN.values, NO_MODELS),
+    "values_list": (lambda: OPEN.values_list("id"), NO_MODELS),
     "dates": (lambda: OPEN.datetimes("lease_until", "day"), "distinct() cannot be locked row by row"),
     "aggregate": (lambda: OPEN.annotate(n=Count("line")), AGGREGATES),
     "aggregate under an alias": (lambda: OPEN.alias(n=Count("line")).filter(n=0), AGGREGATES),
     "window": (lambda: OPEN.alias(place=RANK).filter(place=1), AGGREGATES),
-    "annotation": (lambda: OPEN.annotate(x=F("priority")), "annotations ['x'] would be computed before the update; use alias()"),
-    "select_related": (lambda: OPEN.select_related("campaign"), "select_related() is not supported; use prefetch_related()"),
-    "select_related of all": (OPEN.select_related, "select_related() is not supported; use prefetch_related()"),
+    "annotation": (lambda: OPEN.annotate(x=F("priority")), ANNOTATED),
+    "select_related": (lambda: OPEN.select_related("campaign"), RELATED),
+    "select_related of all": (OPEN.select_related, RELATED),
     "extra where": (lambda: OPEN.extra(where=["1 = 1"]), "extra(...) is not supported"),
     "extra select": (lambda: OPEN.extra(select={"x": "1"}), "extra(...) is not supported"),
     "extra tables": (lambda: OPEN.extra(tables=["claims_line"]), "extra(...) is not supported"),
@@ -61,10 +65,14 @@ QUERYSETS: dict[str, tuple[Callable[[], Any], str]] = {
 UNSAFE = "conditions read {}: a claimed row would be given out again"
 UPDATES: dict[str, tuple[Any, dict[str, Any], str]] = {
     "none": (OPEN, {}, "updates is empty"),
-    "another column": (OPEN, {"tries": 1}, f"updates write ['tries'], but the filter's own-table {UNSAFE}".format(["status"])),
+    "another column": (
+        OPEN, {"tries": 1}, f"updates write ['tries'], but the filter's own-table {UNSAFE}".format(["status"])
+    ),
     "no filter": (Target.objects.all(), {"tries": 1}, UNSAFE.format([])),
     "only a joined filter": (Target.objects.filter(campaign__active=True), {"status": 1}, UNSAFE.format([])),
-    "only a sub-select": (Target.objects.filter(campaign__in=Campaign.objects.all()), {"campaign": None}, UNSAFE.format([])),
+    "only a sub-select": (
+        Target.objects.filter(campaign__in=Campaign.objects.all()), {"campaign": None}, UNSAFE.format([])
+    ),
     "SQL of the project's own": (
         Target.objects.filter(RawSQL("status = %s", [0], models.BooleanField())),
         {"status": 1},
@@ -76,9 +84,9 @@ UPDATES: dict[str, tuple[Any, dict[str, Any], str]] = {
         PairTarget.objects.filter(status=0), {"tenant": 1}, "updates may not write the primary key ('tenant')"
     ),
     "generated": (
-        Computed.objects.filter(status=0), {"twice": 1}, "'twice' is a generated or non-concrete field and cannot be written"
+        Computed.objects.filter(status=0), {"twice": 1}, f"'twice' {NOT_WRITTEN}"
     ),
-    "of another table": (OPEN, {"line": 1}, "'line' is a generated or non-concrete field and cannot be written"),
+    "of another table": (OPEN, {"line": 1}, f"'line' {NOT_WRITTEN}"),
     "of the parent": (Child.objects.filter(status=0), {"status": 1}, ELSEWHERE),
 }  # fmt: skip
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import datetime
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent import futures
 from contextlib import ExitStack, contextmanager
@@ -12,6 +13,7 @@ from typing import Any, TypeVar
 
 from django.db import connections, transaction
 from django.db.models import Model
+from django.db.utils import load_backend
 
 T = TypeVar("T")
 PATIENCE = 30  # seconds that nobody should ever need
@@ -23,6 +25,7 @@ class Rival:
 
     def __init__(self) -> None:
         self.pool = futures.ThreadPoolExecutor(1)
+        self.leave = threading.Event()
 
     def start(self, work: Callable[[], T]) -> futures.Future[T]:
         return self.pool.submit(work)
@@ -31,24 +34,26 @@ class Rival:
         return self.start(work).result(PATIENCE)
 
     @contextmanager
-    def holding(self, work: Callable[[], T], using: str = "default") -> Iterator[T]:
-        """Does `work` in a transaction that is open until the block is left."""
-        leave, done = threading.Event(), futures.Future[T]()
+    def holding(self, work: Callable[[], T], roll_back: bool = False) -> Iterator[T]:
+        """Does `work` in a transaction that is open until `leave` is set or the block is left."""
+        self.leave.clear()
+        done = futures.Future[T]()
 
         def hold() -> None:
-            with transaction.atomic(using=using):
+            with transaction.atomic():
                 try:
                     done.set_result(work())
                 except BaseException as error:
                     done.set_exception(error)
                     raise
-                leave.wait(PATIENCE)
+                self.leave.wait(PATIENCE)
+                transaction.set_rollback(roll_back)
 
         held = self.start(hold)
         try:
             yield done.result(PATIENCE)
         finally:
-            leave.set()
+            self.leave.set()
             held.result(PATIENCE)
 
     def close(self) -> None:
@@ -61,17 +66,24 @@ def waits(future: futures.Future[Any], patience: float = A_WHILE) -> bool:
     return not futures.wait([future], patience).done
 
 
+def until(condition: Callable[[], object]) -> None:
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < end, "it never came about"
+        time.sleep(0.005)
+
+
 @contextmanager
 def another_alias(name: str = "second", **given: Any) -> Iterator[str]:
-    """Another alias of the same database, with these settings; OPTIONS are added to those of the first."""
+    """Another alias of the same database, for this thread; its settings are the first one's and these."""
     own = copy.deepcopy(connections["default"].settings_dict)
     own.update(given, OPTIONS={**own["OPTIONS"], **given.get("OPTIONS", {})})
-    connections.settings[name] = own
+    connections[name] = connection = load_backend(own["ENGINE"]).DatabaseWrapper(own, name)
     try:
         yield name
     finally:
-        connections[name].close()
-        del connections[name], connections.settings[name]
+        connection.close()
+        del connections[name]
 
 
 @contextmanager
