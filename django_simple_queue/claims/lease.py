@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import datetime
 import logging
 import re
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.db import Error, connections, router
 from django.db.models import F, Q, QuerySet
+from django.db.models.functions import Greatest
 
 from ..backends import Session
+from ..backends.errors import Trouble, trouble
 from ..backoff import pause
 from ..clock import clock
 from ..conf import get_settings
@@ -67,25 +71,41 @@ class lease:
 
     def acquire(self) -> lease:
         """Take it; self. LeaseHeld if another has it and goes on having it for `wait` seconds."""
+        for seconds in self._pauses():
+            time.sleep(seconds)
+        return self
+
+    def _pauses(self) -> Iterator[float]:
+        """Try to take it; a pause for each time that another has it."""
         if self.owner is not None:
             raise RuntimeError(f"Lease {self.name!r} is taken already, by this very object.")
+        end, tries = time.monotonic() + self.wait, 0
+        while not self._taken():
+            left = end - time.monotonic()
+            if left <= 0:
+                raise LeaseHeld(f"Lease {self.name!r} is held by another process on database {self.alias!r}.")
+            yield min(pause(tries), left)
+            tries += 1
+
+    def _taken(self) -> bool:
+        """One try."""
         session = Session(self.alias)
         if session.in_callers_transaction:
             raise RuntimeError(f"Lease {self.name!r} cannot be taken inside a transaction, which might be rolled back.")
-        end, tries = time.monotonic() + self.wait, 0
-        while not self._take():
-            if not self._row().exists():
-                Lease.objects.using(self.alias).bulk_create([Lease(name=self.name)], ignore_conflicts=True)
-                continue
-            if time.monotonic() >= end:
-                raise LeaseHeld(f"Lease {self.name!r} is held by another process on database {self.alias!r}.")
-            time.sleep(min(pause(tries), max(0.0, end - time.monotonic())))
-            tries += 1
-        self._left.clear()
+        if not self._take():
+            if self._row().exists():
+                return False
+            new = [Lease(name=self.name)]
+            session.attempt(lambda: Lease.objects.using(self.alias).bulk_create(new, ignore_conflicts=True))
+            if not self._take():
+                return False
+        self._left = threading.Event()
         if self.keeps and not session.in_transaction:  # a TestCase's, which no other connection sees into
-            self._thread = threading.Thread(target=self._keep, name=f"lease {self.name}", daemon=True)
+            self._thread = threading.Thread(
+                target=self._keep, args=[self._left], name=f"lease {self.name}", daemon=True
+            )
             self._thread.start()
-        return self
+        return True
 
     def _take(self) -> bool:
         owner, sent = uuid.uuid4().hex, clock()
@@ -117,11 +137,17 @@ class lease:
 
     def renew(self) -> None:
         """Have it for another `ttl` from now on; LeaseLost if another has taken it."""
+        if Session(self.alias).in_callers_transaction:
+            raise RuntimeError(f"Lease {self.name!r} cannot be renewed inside a transaction: use confirm() there.")
         sent = clock()
-        if not self._mine().update(expires_at=DbNow() + self.ttl):
+        if not self._prolong():
             self.deadline = 0
             raise self._lost()
         self.deadline = sent + int(self.seconds * 1e9)
+
+    def _prolong(self) -> int:
+        # Never to an earlier time: a statement may have waited for one that was sent after it.
+        return self._mine().update(expires_at=Greatest(F("expires_at"), DbNow() + self.ttl))
 
     def confirm(self) -> None:
         """LeaseLost if another has it; else nobody can take it before the caller's transaction has ended.
@@ -130,7 +156,7 @@ class lease:
         """
         if not connections[self.alias].in_atomic_block:
             raise RuntimeError(f"confirm() of lease {self.name!r} belongs into the transaction that it is to protect.")
-        if not self._mine().update(expires_at=DbNow() + self.ttl):
+        if not self._prolong():
             self.deadline = 0
             raise self._lost()
 
@@ -138,30 +164,34 @@ class lease:
         return Lease.objects.using(self.alias).filter(name=self.name)
 
     def _mine(self) -> QuerySet[Lease]:
-        if self.owner is None:
+        owner = self.owner  # which another thread may forget just now
+        if owner is None:
             raise self._lost()
-        return self._row().filter(owner=self.owner, fence=self.fence)
+        return self._row().filter(owner=owner, fence=self.fence)
 
     def _lost(self) -> LeaseLost:
         return LeaseLost(f"Lease {self.name!r} is not held (any more): another process may have it.")
 
-    def _keep(self) -> None:
-        """Renew it until it is left or lost; what the database cannot do now is tried again until the deadline."""
-        pause_before = self.seconds / 3
+    def _keep(self, left: threading.Event) -> None:
+        """Renew it until it is left or lost; what the database cannot do now is tried again until the deadline.
+
+        A lock in the way is no reason to stop: it may be that of our own confirm().
+        """
+        third = self.seconds / 3
         try:
-            while not self._left.wait(pause_before):
+            while not left.wait(max(0.0, (self.deadline - clock()) / 1e9 - 2 * third)):
                 try:
                     self.renew()
-                    pause_before = self.seconds / 3
                 except LeaseLost:
-                    logger.warning("Lease %r was lost: another process has taken it.", self.name)
+                    if not left.is_set():
+                        logger.warning("Lease %r was lost: another process has taken it.", self.name)
                     return
                 except Error as error:
                     connections[self.alias].close()
-                    pause_before = min(AGAIN, self.seconds / 3)
-                    if clock() > self.deadline:
+                    if clock() > self.deadline and trouble(error) is not Trouble.BUSY:
                         logger.warning("Lease %r could not be renewed in time: %s", self.name, error)
                         return
+                    left.wait(min(AGAIN, third))
         finally:
             connections[self.alias].close()
 
@@ -173,6 +203,8 @@ class lease:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self.owner is None:
+            return  # released before its end
         try:
             self.release()
         except (LeaseLost, Error):
@@ -180,14 +212,23 @@ class lease:
                 raise
 
     async def aacquire(self) -> lease:
-        await _in_thread(self.acquire)
+        """acquire() that lets the holder, which may be of the same event loop, go on meanwhile."""
+        pauses = self._pauses()
+        try:
+            while (seconds := await _to_its_end(lambda: next(pauses, None))) is not None:
+                await asyncio.sleep(seconds)
+        except asyncio.CancelledError:
+            if self.owner is not None:
+                with contextlib.suppress(LeaseLost, Error):
+                    await _to_its_end(self.release)
+            raise
         return self
 
     async def arelease(self) -> None:
-        await _in_thread(self.release)
+        await _to_its_end(self.release)
 
     async def arenew(self) -> None:
-        await _in_thread(self.renew)
+        await _to_its_end(self.renew)
 
     async def __aenter__(self) -> lease:
         return await self.aacquire()
@@ -195,8 +236,14 @@ class lease:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await _in_thread(lambda: self.__exit__(kind, error, trace))
+        await _to_its_end(lambda: self.__exit__(kind, error, trace))
 
 
-async def _in_thread(work: Callable[[], Any]) -> Any:
-    return await sync_to_async(work)()
+async def _to_its_end(work: Callable[[], Any]) -> Any:
+    """Its result. Who is cancelled meanwhile still waits: a lease that nobody knew of would be renewed for ever."""
+    task = asyncio.ensure_future(sync_to_async(work)())
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.gather(task, return_exceptions=True)
+        raise
