@@ -281,6 +281,13 @@ class TestConfirming(ClaimsCase):
             wait_for(lambda: is_held(held), "the renewal")
             assert row().fence == held.fence
 
+    def test_nor_is_one_that_may_not_wait_that_long(self) -> None:
+        with self.aliases(RIVAL), lease("a", 1, using=RIVAL) as held:
+            with transaction.atomic(using=RIVAL):
+                held.confirm()
+                time.sleep(1.3)
+            wait_for(lambda: is_held(held), "the renewal")
+
 
 class TestRenewingWithoutADatabase(ClaimsCase):
     """For a while the table has another name: an error on every database, for every statement."""
