@@ -18,7 +18,6 @@ MYSQL_DOWN = {
 }
 MYSQL_NO_TABLE = {1146, 1054}
 SQLITE_BUSY = {5, 6}  # BUSY, LOCKED; the extended codes share the low byte
-SQLITE_BUSY_SNAPSHOT = 517
 SQLITE_DOWN = {8, 10, 13, 14}  # READONLY, IOERR, FULL, CANTOPEN
 # serialization failure, deadlock, lock not available, cut off by statement_timeout or pg_cancel_backend
 PG_BUSY = {"40001", "40P01", "55P03", "57014"}
@@ -86,9 +85,10 @@ def _by_text(error: BaseException) -> Trouble:
 def advice(error: BaseException, *, in_transaction: bool) -> str | None:
     """What to do about an error that its text does not explain."""
     cause = error.__cause__ or error
-    if in_transaction and getattr(cause, "sqlite_errorcode", None) == SQLITE_BUSY_SNAPSHOT:
+    if in_transaction and type(cause).__module__ == "sqlite3" and trouble(error) is Trouble.BUSY:
+        # At once, both where the other has committed (SQLITE_BUSY_SNAPSHOT) and where it waits for us to have read.
         return (
-            "this transaction has read, and another one has written since; set OPTIONS transaction_mode=IMMEDIATE, or"
-            " claim first or outside of it"
+            "a transaction that has read cannot write once another one has written or is about to; set OPTIONS"
+            " transaction_mode=IMMEDIATE, or claim first or outside of it"
         )
     return None
