@@ -17,7 +17,7 @@ from django.test import TestCase
 from django_simple_queue.claims import aclaim_rows, claim_rows
 
 from .models import Campaign, Child, Computed, PairTarget, Target
-from .tools import PATIENCE, Rival, another_alias, reads_and_writes, statements, until
+from .tools import IMPATIENT, PATIENCE, Rival, another_alias, reads_and_writes, statements, until
 
 OPEN = Target.objects.filter(status=0)
 TAKE: dict[str, Any] = {"limit": 1, "updates": {"status": 1}}
@@ -166,13 +166,6 @@ def test_a_busy_database_is_asked_again_for_as_long_as_wait_says(
             other_rival.start(lambda: (until(lambda: len(sent) > tried_once), rival.leave.set()))
             assert len(claim_rows(OPEN, using=alias, wait=PATIENCE, **TAKE)) == 1
     assert len(sent) > tried_once
-
-
-IMPATIENT: dict[str, dict[str, Any]] = {
-    "postgresql": {"options": "-c lock_timeout=100ms"},
-    "mysql": {"init_command": "SET SESSION innodb_lock_wait_timeout = 1"},
-    "sqlite": {"timeout": 0.01},
-}
 
 
 # -- how many statements -----------------------------------------------------------------------------------------

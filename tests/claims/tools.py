@@ -19,6 +19,13 @@ T = TypeVar("T")
 PATIENCE = 30  # seconds that nobody should ever need
 A_WHILE = 0.3  # seconds after which somebody who has not come back is taken to wait
 
+# Options of a connection that does not wait for others.
+IMPATIENT: dict[str, dict[str, Any]] = {
+    "postgresql": {"options": "-c lock_timeout=100ms"},
+    "mysql": {"init_command": "SET SESSION innodb_lock_wait_timeout = 1"},
+    "sqlite": {"timeout": 0.01},
+}
+
 
 class Rival:
     """A thread with a connection of its own, which does one thing after the other."""
