@@ -115,7 +115,16 @@ class Faults:
 
     def crash(self) -> None:
         self.server.kill()
-        self.server.start()
+        wait_for(self.started, "the server to find that its processes of before are gone")
+
+    def started(self) -> bool:
+        from compat_matrix.errors import ServerError
+
+        try:
+            self.server.start()
+        except ServerError:
+            return False
+        return True
 
 
 def run(folder: Path, database: dict[str, Any], faults: Iterator[tuple[float, str]], server: Any = None) -> Outcome:
