@@ -12,7 +12,7 @@ from .spec import ClaimSpec, Row
 class LockThenWrite(ClaimStrategy):
     """Lock the candidates, then write them by primary key, in one transaction."""
 
-    lock: ClassVar[str] = ""  # "{}" stands for OF, where a join is locked
+    lock: ClassVar[str] = ""  # what to lock for, then "{}", which stands for OF where a join is locked
 
     @staticmethod
     def fit_lock(connection: Any, flag: str, without: str, why: str) -> Fit:
@@ -30,6 +30,8 @@ class LockThenWrite(ClaimStrategy):
             return CompareAndSwap(session)._take(spec, limit)
         with session.transaction():
             lock = self.lock.format(f" OF {spec.of}" if spec.of else "")
+            if session.connection.features.has_select_for_no_key_update:
+                lock = lock.replace("FOR UPDATE", "FOR NO KEY UPDATE")  # others may add rows that refer to these
             rows = spec.cut(session.rows(spec.candidates(session, limit, lock), spec.params))
             if not rows:
                 return []
