@@ -133,6 +133,7 @@ class OwnSession(Session):
         return connection
 
     _open = False
+    _depth = 0  # of savepoints
 
     @property
     def in_transaction(self) -> bool:
@@ -160,13 +161,18 @@ class OwnSession(Session):
             with self.transaction():
                 yield
             return
-        self.write("SAVEPOINT dsq")
+        self._depth += 1
+        name = f"dsq{self._depth}"  # MySQL forgets one that is made again under its name
         try:
-            yield
-        except BaseException:
-            self.write("ROLLBACK TO SAVEPOINT dsq")
-            raise
-        self.write("RELEASE SAVEPOINT dsq")
+            self.write(f"SAVEPOINT {name}")
+            try:
+                yield
+            except BaseException:
+                self.write(f"ROLLBACK TO SAVEPOINT {name}")
+                raise
+            self.write(f"RELEASE SAVEPOINT {name}")
+        finally:
+            self._depth -= 1
 
     def _roll_back(self) -> None:
         try:
