@@ -230,10 +230,10 @@ def test_the_clock_of_a_claim_goes_on_during_a_transaction(strategy: Any) -> Non
 
 
 def test_a_renewal_that_waits_behind_confirm_is_no_loss(database: None) -> None:
-    with lease("trap", 1.5) as held:
+    with lease("trap", 2.4) as held:
         with transaction.atomic():
             held.confirm()
-            time.sleep(0.9)  # a renewal is due after 0.5
+            time.sleep(1)  # a renewal is due after 0.8
         held.check()
         held.renew()
 
