@@ -6,13 +6,16 @@ NOX = .venv/bin/nox
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test mariadb servers lint types clean
+.PHONY: help demo outbox test mariadb servers lint types clean
 
 help: ## Say what there is to make
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
 
 demo: $(NOX) ## Run a queue on an SQLite database, with real input
 	$(NOX) -s demo $(ARGS)
+
+outbox: $(NOX) ## Relay an outbox by three processes, one of which is killed
+	$(NOX) -s outbox $(ARGS)
 
 test: $(NOX) ## Run the whole suite on SQLite, PostgreSQL and MySQL
 	$(NOX) -s sqlite postgres mysql $(ARGS)

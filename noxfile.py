@@ -121,6 +121,13 @@ def demo(session: nox.Session) -> None:
 
 
 @nox.session(python=own_python().program)
+def outbox(session: nox.Session) -> None:
+    """Orders and their messages, three relays, one of them killed, on an SQLite database."""
+    session.install("-e.")
+    session.run("python", "examples/outbox/run.py", *session.posargs)
+
+
+@nox.session(python=own_python().program)
 def bench(session: nox.Session) -> None:
     """Measure the queue on every database, or on --database NAME, against the bare driver."""
     environment = install(session, own_python(), matrix.load().djangos[0].version, "psycopg", "mysqlclient")

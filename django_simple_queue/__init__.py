@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -16,31 +17,33 @@ if TYPE_CHECKING:
         current_task,
         retry_task,
     )
+    from .claims import DbNow, aclaim_rows, claim_rows
+    from .claims.lease import lease
     from .options import task_options
 
 __version__ = "1.0.0"
 
 __all__ = [
+    "DbNow",
     "acancel_task",
+    "aclaim_rows",
     "acreate_task",
     "acreate_tasks",
     "aretry_task",
     "cancel_task",
+    "claim_rows",
     "create_task",
     "create_tasks",
     "current_task",
+    "lease",
     "retry_task",
     "task_options",
 ]
+# Where what is not in api is.
+HOMES = {"task_options": "options", **dict.fromkeys(("DbNow", "aclaim_rows", "claim_rows", "lease"), "claims")}
 
 
 def __getattr__(name: str) -> Any:
-    if name == "task_options":
-        from .options import task_options
-
-        return task_options
     if name in __all__:
-        from . import api
-
-        return getattr(api, name)
+        return getattr(import_module(f".{HOMES.get(name, 'api')}", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -15,11 +15,11 @@ from django.db import Error as DatabaseError
 from django.db import connections, router
 from django.utils.module_loading import import_string
 
-from .backends import ClaimStrategy, choose
+from .backends import ClaimStrategy, choose, get_strategy
 from .backends.dialects import dialect_for
 from .backends.registry import names
 from .conf import PREFIX, Settings, get_settings
-from .exceptions import StrategyError
+from .exceptions import ClaimError, StrategyError
 from .options import atomic_callables
 
 TAG = "django_simple_queue"
@@ -70,6 +70,7 @@ def check_settings(**kwargs: Any) -> list[CheckMessage]:
         *_database(),
         *_claim_strategy(),
         *_lease(),
+        *_claims(),
     ]
 
 
@@ -189,6 +190,59 @@ def _lease() -> Iterator[CheckMessage]:
             hint="Beat at least three times in a lease.",
             id=f"{TAG}.W002",
         )
+
+
+def _claims() -> Iterator[CheckMessage]:
+    from .claims.registered import load  # not while apps are loaded
+
+    value = given("CLAIMS")
+    if value is NOTHING or value is None:
+        return
+    if isinstance(value, str) or not isinstance(value, Collection):
+        yield Error(
+            f"{PREFIX}CLAIMS is {value!r}.",
+            hint='It should be a list such as ["myapp.outbox.waiting"]: functions that return a queryset.',
+            id=f"{TAG}.E009",
+        )
+        return
+    for name in value:
+        try:
+            load(name)
+        except ClaimError as error:
+            yield _no_claim(name, error)
+
+
+def _no_claim(name: Any, error: ClaimError) -> CheckMessage:
+    return Error(
+        f"{PREFIX}CLAIMS has {name!r}: {error}.",
+        hint="An entry is the dotted name of a function that takes nothing and returns a queryset for claim_rows().",
+        id=f"{TAG}.E009",
+    )
+
+
+@register(Tags.database)
+def check_claims(databases: Sequence[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
+    """Whether an index serves what the project claims from."""
+    if any(message.id == f"{TAG}.E009" for message in _claims()):
+        return []  # that has been said
+    return [message for name in get_settings().claims for message in _costs(name, databases or ())]
+
+
+def _costs(name: str, databases: Sequence[str]) -> Iterator[CheckMessage]:
+    from .claims.registered import judge, load
+
+    registered = load(name)
+    if registered.alias not in databases:
+        return
+    try:
+        judged = judge(registered, get_strategy(registered.alias))
+    except ClaimError as error:
+        yield _no_claim(name, error)
+    except (StrategyError, DatabaseError):
+        pass  # said elsewhere, or the table is still to be made
+    else:
+        if judged is not None and judged.problem is not None:
+            yield Warning(judged.problem.what, hint=judged.problem.fix, id=f"{TAG}.W005")
 
 
 @register(TAG)

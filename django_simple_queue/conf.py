@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from typing import Any
@@ -33,6 +33,7 @@ class Settings:
     max_worker_losses: int = 3
     keep_finished: float | None = None  # seconds (or a timedelta); None: for ever
     schedule: Mapping[str, Any] | None = None
+    claims: Sequence[str] = ()  # dotted names of functions that return what the project claims rows from
 
     def strategy_for(self, alias: str) -> str:
         choice = self.claim_strategy
@@ -61,6 +62,7 @@ def _read() -> Settings:
         given["task_timeout"] = None
     if isinstance(keep := given.get("keep_finished"), datetime.timedelta):
         given["keep_finished"] = keep.total_seconds()
+    given["claims"] = tuple(given.get("claims") or ())
     return Settings(**given)
 
 

@@ -10,12 +10,13 @@ from typing import Any
 
 from django.db import Error, router
 
-from .backends import Session, choose
+from .backends import Session, choose, get_strategy
 from .backends.health import INFO, UNSAFE, WARNING, Finding, Health, health_of
 from .callables import resolve
+from .claims.registered import Judged, Registered, judge, load
 from .conf import get_settings
-from .exceptions import StrategyError
-from .models import Attempt, Task, Worker
+from .exceptions import ClaimError, StrategyError
+from .models import Attempt, Lease, Task, Worker
 from .queue import workers
 from .records import as_uuid
 from .states import PROGRESS, QUEUED, SCHEDULED
@@ -24,6 +25,7 @@ TABLE = Task._meta.db_table
 NAMES_SHOWN = 50  # callables that would be refused
 ROWS_READ = 10_000  # waiting tasks whose arguments are read
 SKEW = 1.0  # seconds
+MIGRATE = "python manage.py migrate django_simple_queue --database {}"
 
 
 @dataclass(frozen=True)
@@ -42,19 +44,35 @@ class Patient:
         return self.session.rows(f"SELECT {what} FROM {TABLE} WHERE {where} {more}")
 
 
-def examine(alias: str) -> dict[str, Any]:
-    """The report on one alias, ready to be shown as JSON."""
+def claimed_from() -> list[str]:
+    """The aliases that DJANGO_SIMPLE_QUEUE_CLAIMS claims from."""
+    return list(dict.fromkeys(one.alias for one, _ in _registered() if one))
+
+
+def _registered() -> Iterator[tuple[Registered | None, str]]:
+    """What each name of the setting stands for; None, and why, for one that stands for nothing."""
+    for name in get_settings().claims:
+        try:
+            yield load(name), ""
+        except ClaimError as error:
+            yield None, f"{name} gives nothing to claim from: {error}."
+
+
+def examine(alias: str, *, queue: bool = True) -> dict[str, Any]:
+    """The report on one alias, ready to be shown as JSON; `queue`: tasks are kept there, or are to be."""
     session = Session(alias)
     health = health_of(session.connection, TABLE)
     report: dict[str, Any] = {"vendor": None, "version": None, "driver": None, "isolation": None}
-    report |= {"strategy": None, "why": None, "passed_over": {}}
+    report |= {"strategy": None, "why": None, "passed_over": {}, "claims": []}
     findings: list[Finding] = []
     try:
         for name in ("vendor", "driver", "version", "isolation"):
             value = getattr(health, name)
             report[name] = value() if callable(value) else value
         findings += _strategy(session, report)
-        findings += _findings(Patient(session, health, frozenset(health.columns(TABLE))))
+        patient = Patient(session, health, frozenset(health.columns(TABLE)))
+        findings += _findings(patient) if queue else [*health.findings(), *_connections(patient)]
+        findings += _claims(patient, report)
     except Error as error:
         findings.append(_unreachable(alias, error))
     return report | {"findings": [finding._asdict() for finding in findings]}
@@ -73,6 +91,39 @@ def _strategy(session: Session, report: dict[str, Any]) -> Iterator[Finding]:
         yield Finding(UNSAFE, str(error), "Change DJANGO_SIMPLE_QUEUE_CLAIM_STRATEGY.")
     else:
         report |= {"strategy": choice.strategy.name, "why": choice.why, "passed_over": choice.passed_over}
+
+
+def _claims(patient: Patient, report: dict[str, Any]) -> Iterator[Finding]:
+    """How the project's own claims would find their rows."""
+    for registered, why in _registered():
+        if registered is None:
+            yield Finding(WARNING, why, "Correct DJANGO_SIMPLE_QUEUE_CLAIMS.")
+        elif registered.alias == patient.alias and report["strategy"]:
+            table = registered.queryset.model._meta.db_table
+            if not patient.health.columns(table):
+                what = f"Claims from {registered.name} cannot be examined: the table {table} is missing."
+                yield Finding(WARNING, what, f"python manage.py migrate --database {patient.alias}")
+                continue
+            try:
+                judged = judge(registered, get_strategy(session=patient.session))
+            except (ClaimError, Error) as error:
+                yield Finding(WARNING, f"{registered.name}: {' '.join(str(error).split())}.", "Correct its filter.")
+                continue
+            report["claims"].append(_shown(registered.name, judged))
+            if judged is not None and judged.problem is not None:
+                yield Finding(WARNING, *judged.problem)
+
+
+def _shown(name: str, judged: Judged | None) -> dict[str, Any]:
+    plan = judged and judged.found.plan
+    return {
+        "name": name,
+        "strategy": judged and judged.found.strategy.name,
+        "index": plan and plan.by,
+        "sorts": plan and plan.sorts,
+        "scans": plan and plan.scans,
+        "plan": plan and plan.text,
+    }
 
 
 def _findings(patient: Patient) -> Iterator[Finding]:
@@ -100,8 +151,11 @@ def _migrations(patient: Patient) -> Iterator[Finding]:
             yield Finding(
                 UNSAFE,
                 f"The table {table} {what}: workers do not start.",
-                f"python manage.py migrate django_simple_queue --database {patient.alias}",
+                MIGRATE.format(patient.alias),
             )
+    if patient.columns and not patient.health.columns(Lease._meta.db_table):
+        what = f"The table {Lease._meta.db_table} is missing: lease() fails."
+        yield Finding(WARNING, what, MIGRATE.format(patient.alias))
 
 
 def _refused(patient: Patient) -> Iterator[Finding]:

@@ -15,6 +15,10 @@ class LeaseLost(QueueError):
     """A claim or lease is no longer ours: whoever held it may change nothing any more."""
 
 
+class LeaseHeld(QueueError):
+    """Somebody else has the lease."""
+
+
 class TaskTimeout(TimeoutError):
     """Raised in a task that has run longer than its timeout. One that goes on all the same is killed soon after."""
 
@@ -25,3 +29,11 @@ class StrategyError(QueueError):
 
 class DatabaseNotReady(QueueError):
     """The database answers but has not the tables of this version."""
+
+
+class StillClaimable(QueueError):
+    """What a claim wrote leaves the row where it could be claimed again; nothing was changed."""
+
+
+class ClaimError(QueueError, ValueError):
+    """Rows that cannot be claimed safely like this; the message says how they can."""

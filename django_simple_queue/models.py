@@ -213,6 +213,22 @@ class Worker(models.Model):
         return self.name
 
 
+class Lease(models.Model):
+    """Who may do something that one process does at a time. A row is never deleted, so that its fence only grows."""
+
+    name = models.CharField(_("Name"), max_length=190, primary_key=True)
+    owner = models.CharField(_("Owner"), max_length=32, null=True)
+    fence = models.BigIntegerField(_("Fence"), default=0)
+    expires_at = models.DateTimeField(_("Expires"), null=True)
+
+    class Meta:
+        verbose_name = _("Lease")
+        verbose_name_plural = _("Leases")
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class Attempt(models.Model):
     """A run that failed or was lost; good ones leave none."""
 

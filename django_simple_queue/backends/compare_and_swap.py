@@ -6,7 +6,8 @@ import random
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from .base import ClaimSpec, ClaimStrategy, Fit, Row
+from .base import ClaimStrategy, Fit, Short
+from .spec import ClaimSpec, Row
 
 T = TypeVar("T")
 
@@ -30,10 +31,18 @@ class CompareAndSwap(ClaimStrategy):
         return Fit(True, "compare-and-swap: no locks are needed, the row count of a guarded write decides")
 
     def take(self, spec: ClaimSpec, limit: int, *, row: Callable[[Row], T] = tuple) -> list[T]:  # type: ignore[assignment]
-        # Not tried again as a whole: what earlier blocks have won is ours by then.
+        if spec.prove or not self.session.own:
+            return super().take(spec, limit, row=row)
+        # Not tried again as a whole: what earlier blocks have won is ours by then, under a number that is known.
         return [row(found) for found in self._take(spec, limit)]
 
     def _take(self, spec: ClaimSpec, limit: int) -> list[Row]:
+        if self.session.own or self.session.in_transaction:
+            return self._look_and_swap(spec, limit)
+        with self.session.transaction():  # all that is won, or none: nobody else knows which
+            return self._look_and_swap(spec, limit)
+
+    def _look_and_swap(self, spec: ClaimSpec, limit: int) -> list[Row]:
         session = self.session
         look = spec.candidates(session, limit * SPREAD if self.crowded else limit)
         found = session.attempt(lambda: session.rows(look, spec.params))
@@ -44,15 +53,8 @@ class CompareAndSwap(ClaimStrategy):
         alone = bool(looked) and bool(looked[0][-1])
         taken = self._swap(spec if spec.solo is None or alone else spec.but(spec.solo), wanted)
         self.crowded = len(taken) < len(wanted)
-        return self._as_taken(spec, [row[0] for row in taken])
-
-    def _as_taken(self, spec: ClaimSpec, keys: list[Any]) -> list[Row]:
-        """The rows as they were when they became ours: a rival may have held and changed them since we looked."""
-        if not keys:
-            return []
-        sql, params = spec.reread(self.session, keys)
-        rows = {row[0]: row for row in self.session.attempt(lambda: self.session.rows(sql, params))}
-        return [rows[key] for key in keys if key in rows]
+        # As they were when they became ours: a rival may have held and changed them since we looked.
+        return self._as_taken(spec, spec.keys_of(taken))
 
     def _swap(self, spec: ClaimSpec, rows: list[Row]) -> list[Row]:
         """Those of `rows` that no rival had."""
@@ -67,12 +69,8 @@ class CompareAndSwap(ClaimStrategy):
         """Write all of `rows`, or none."""
         try:
             with self.session.undoable():
-                if self.session.write(*spec.update(self.session, [row[0] for row in rows])) != len(rows):
-                    raise _Short
-        except _Short:
+                if self.session.write(*spec.update(self.session, spec.keys_of(rows))) != len(rows):
+                    raise Short
+        except Short:
             return False
         return True
-
-
-class _Short(Exception):
-    """A rival has some of the block's rows."""

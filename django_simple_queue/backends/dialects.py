@@ -22,6 +22,8 @@ class Dialect:
     one_writer = False  # whether a transaction that writes keeps all others from writing
     # Sent on a caller's connection before its transaction, for that one only.
     before_transaction: str | None = None
+    # Sent around it: the database is to say at once that it is busy, and we wait.
+    be_impatient: str | None = None
     # How long a statement may wait for a row lock, set for one transaction; None: cannot be said.
     lock_timeout: str | None = None
 
@@ -63,6 +65,10 @@ class Dialect:
 
     def largest_statement(self) -> int | None:
         """Bytes of the largest statement that the server takes; None: any that we send."""
+        return None
+
+    def be_patient(self) -> str | None:
+        """What will take `be_impatient` back."""
         return None
 
     def wake(self, workers: str, idle: str) -> str | None:
@@ -116,7 +122,14 @@ class PostgreSQLDialect(Dialect):
 class SQLiteDialect(Dialect):
     begin = "BEGIN IMMEDIATE"
     one_writer = True
+    # The busy handler starves: one of four workers got nearly all the work. We wait with jitter instead.
+    be_impatient = "PRAGMA busy_timeout = 1"
     FORM = "'%%Y-%%m-%%d %%H:%%M:%%f'"
+
+    def be_patient(self) -> str | None:
+        with self.connection.cursor() as cursor:  # a project may have set it by init_command too
+            cursor.execute("PRAGMA busy_timeout")
+            return f"PRAGMA busy_timeout = {cursor.fetchone()[0]}"
 
     def now(self) -> str:
         return f"strftime({self.FORM}, 'now'{self._shift()})"
@@ -130,8 +143,7 @@ class SQLiteDialect(Dialect):
 
     def own_settings(self, given: Mapping[str, Any], silence: float) -> dict[str, Any]:
         own = super().own_settings(given, silence)
-        # The busy handler starves: one of four workers got nearly all the work. We wait with jitter instead.
-        own["OPTIONS"]["timeout"] = 0.001
+        own["OPTIONS"]["timeout"] = 0.001  # as be_impatient
         return own
 
 

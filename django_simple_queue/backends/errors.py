@@ -80,3 +80,15 @@ def _by_text(error: BaseException) -> Trouble:
     ):
         return Trouble.DOWN
     return Trouble.OTHER
+
+
+def advice(error: BaseException, *, in_transaction: bool) -> str | None:
+    """What to do about an error that its text does not explain."""
+    cause = error.__cause__ or error
+    if in_transaction and type(cause).__module__ == "sqlite3" and trouble(error) is Trouble.BUSY:
+        # At once, both where the other has committed (SQLITE_BUSY_SNAPSHOT) and where it waits for us to have read.
+        return (
+            "a transaction that has read cannot write once another one has written or is about to; set OPTIONS"
+            " transaction_mode=IMMEDIATE, or claim first or outside of it"
+        )
+    return None

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .base import Fit, LockThenWrite
+from .base import Fit
+from .lock_then_write import LockThenWrite
 
 
 class Exclusive(LockThenWrite):

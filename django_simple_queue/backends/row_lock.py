@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from .base import Fit, LockThenWrite
+from .base import Fit
+from .lock_then_write import LockThenWrite
 
 
 class RowLock(LockThenWrite):
     """SELECT ... FOR UPDATE, for databases without SKIP LOCKED such as MariaDB 10.5."""
 
     name = "row_lock"
-    lock = "FOR UPDATE"
+    lock = "FOR UPDATE{}"
 
     @classmethod
     def fit(cls, connection: Any) -> Fit:

@@ -55,8 +55,16 @@ class Session:
 
     @property
     def in_transaction(self) -> bool:
-        """Somebody else's transaction is open: it is theirs to retry."""
-        return bool(self.connection.in_atomic_block)
+        """Somebody else's transaction is open, or they commit by hand: it is theirs to retry."""
+        connection = self.connection
+        by_itself = connection.autocommit if connection.connection else connection.settings_dict["AUTOCOMMIT"]
+        return bool(connection.in_atomic_block or not by_itself)
+
+    @property
+    def in_callers_transaction(self) -> bool:
+        """The same, but for the one around a Django TestCase."""
+        blocks = self.connection.atomic_blocks
+        return self.in_transaction and not (blocks and blocks[-1]._from_testcase)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -65,6 +73,10 @@ class Session:
             yield
             return
         self.connection.ensure_connection()
+        patient = None
+        if self.dialect.be_impatient:
+            patient = self.dialect.be_patient()
+            self.write(self.dialect.be_impatient)
         if self.dialect.before_transaction:
             self.write(self.dialect.before_transaction)
         mode = getattr(self.connection, "transaction_mode", None)
@@ -76,6 +88,8 @@ class Session:
         finally:
             if hasattr(self.connection, "transaction_mode"):
                 self.connection.transaction_mode = mode
+            if patient:
+                self.write(patient)
 
     @contextmanager
     def undoable(self) -> Iterator[None]:
@@ -123,6 +137,7 @@ class OwnSession(Session):
         return connection
 
     _open = False
+    _depth = 0  # of savepoints
 
     @property
     def in_transaction(self) -> bool:
@@ -150,13 +165,18 @@ class OwnSession(Session):
             with self.transaction():
                 yield
             return
-        self.write("SAVEPOINT dsq")
+        self._depth += 1
+        name = f"dsq{self._depth}"  # MySQL forgets one that is made again under its name
         try:
-            yield
-        except BaseException:
-            self.write("ROLLBACK TO SAVEPOINT dsq")
-            raise
-        self.write("RELEASE SAVEPOINT dsq")
+            self.write(f"SAVEPOINT {name}")
+            try:
+                yield
+            except BaseException:
+                self.write(f"ROLLBACK TO SAVEPOINT {name}")
+                raise
+            self.write(f"RELEASE SAVEPOINT {name}")
+        finally:
+            self._depth -= 1
 
     def _roll_back(self) -> None:
         try:

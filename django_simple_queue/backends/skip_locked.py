@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import Any
 
-from .base import ClaimSpec, Fit, LockThenWrite, Row
+from .base import Fit
+from .lock_then_write import LockThenWrite
+from .spec import ClaimSpec, Row
 
 
 class SkipLocked(LockThenWrite):
     """Two statements in one transaction: MySQL 8+, MariaDB 10.6+ and whoever else has SKIP LOCKED."""
 
     name = "skip_locked"
-    lock = "FOR UPDATE SKIP LOCKED"
+    lock = "FOR UPDATE{} SKIP LOCKED"
 
     @classmethod
     def fit(cls, connection: Any) -> Fit:
@@ -33,26 +36,35 @@ class SkipLockedReturning(SkipLocked):
         return Fit(True, "SKIP LOCKED in one statement: workers take different rows without waiting for each other")
 
     def _take(self, spec: ClaimSpec, limit: int) -> list[Row]:
+        if spec.elsewhere or not isinstance(spec.key, str):
+            return super()._take(spec, limit)
         rows = self.session.rows(self.statement(spec, limit), spec.params)
         if spec.sort is not None:
             rows.sort(key=spec.sort)
+        elif spec.ordered:
+            rows = [row[:-1] for row in sorted(rows, key=itemgetter(-1))]
         return rows
 
     def statement(self, spec: ClaimSpec, limit: int) -> str:
         """Candidates in a sub-select that is fenced (a join has updated more than LIMIT rows) and drives the write by
         primary key. `(guard) IS TRUE`: a bare guard lets stale statistics choose the claim index and scan the backlog.
         """
-        columns = ", ".join((spec.key, *spec.columns))
+        columns = ", ".join((*spec.keys, *spec.columns))
+        chosen = f"ARRAY({self.chosen(spec, limit)})"
+        before = ""
+        if spec.ordered:
+            before = f"WITH picked AS MATERIALIZED (SELECT {chosen} AS dsq_keys)"
+            chosen = "(SELECT dsq_keys FROM picked)"
+            columns += f", array_position({chosen}, {spec.key})"
+            chosen = f"COALESCE({chosen})"  # as an array: ANY of a SELECT would compare with its rows
         return (
-            f"UPDATE {spec.table} SET {spec.write} WHERE {spec.key} = ANY(ARRAY({self.chosen(spec, limit)}))"
+            f"{before} UPDATE {spec.table} SET {spec.write} WHERE {spec.key} = ANY({chosen})"
             f" AND ({spec.guard}) IS TRUE RETURNING {columns}"
         )
 
     def chosen(self, spec: ClaimSpec, limit: int) -> str:
-        rest = (
-            f"FROM {spec.table} WHERE {spec.guard} AND {spec.where} ORDER BY {spec.order}"
-            f" {self.session.dialect.limit(limit)} FOR NO KEY UPDATE SKIP LOCKED"
-        )
+        of = f" OF {spec.of}" if spec.of else ""
+        rest = spec.tail(self.session, limit, f"FOR NO KEY UPDATE{of} SKIP LOCKED")
         if spec.solo is None:
             return f"SELECT {spec.key} {rest}"
         # The rows before the first solo one, or that one alone: counted above the lock, which allows no window.

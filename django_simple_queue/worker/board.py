@@ -11,25 +11,19 @@ import marshal
 import mmap
 import struct
 import threading
-import time
 import uuid
 from collections.abc import Iterator, Sequence
 from enum import IntEnum, IntFlag
 from typing import NamedTuple
 
+from ..clock import clock as clock
 from ..records import HOLDERS_PER_WORKER, PLAIN_SUCCESS, Claim, Outcome
 
 SLOTS = 256  # tasks that one runner may hold
 TEXT = 64 * 1024  # bytes of outcomes not yet stored
 LOW = 2**64 - 1
 
-_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 _barrier = threading.Lock()
-
-
-def clock() -> int:
-    """Nanoseconds on a clock that all processes share, that is never set and that counts a suspended laptop's sleep."""
-    return time.clock_gettime_ns(_CLOCK)
 
 
 def fence() -> None:

@@ -10,6 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from django_simple_queue.backends import OwnSession, Session, get_strategy
+from django_simple_queue.backends.plans import PRIMARY, Plan
 from django_simple_queue.models import Task
 from django_simple_queue.queue import finish, rescue, upkeep, workers
 from django_simple_queue.queue.claim import Claimer, claim
@@ -17,7 +18,7 @@ from django_simple_queue.queue.control import cancel, retry
 from django_simple_queue.records import HOLDERS_PER_WORKER, PLAIN_SUCCESS, Outcome, failure
 
 from .cases import DatabaseCase
-from .plans import PRIMARY, READERS, Plan, Statement
+from .plans import TABLES, Statement
 
 MANY = 100_000
 NOW, DAY = timezone.now(), datetime.timedelta(days=1)
@@ -45,8 +46,8 @@ class TestPlans(DatabaseCase):
         super().setUp()
         self.session = OwnSession()
         self.addCleanup(self.session.close)
-        self.reader = READERS[self.session.connection.vendor](self.session)
-        self.filler = READERS[self.session.connection.vendor](Session())
+        self.reader = TABLES[self.session.connection.vendor](self.session)
+        self.filler = TABLES[self.session.connection.vendor](Session())
         self.worker_id = workers.register(self.session, name="plans", host="", pid=0, runs="")
 
     def test_each_statement_reads_by_its_index_alone(self) -> None:
@@ -128,8 +129,8 @@ class TestPlans(DatabaseCase):
         if plan.sorts and not transition.sorts:
             return "sorts"
         for access in plan.accesses:
-            if access.whole or access.index not in transition.indexes:
-                return f"reads by {access.index}" + (", all of it" if access.whole else "")
+            if access.whole or access.by not in transition.indexes:
+                return f"reads by {access.by}" + (", all of it" if access.whole else "")
         return None
 
 

@@ -7,19 +7,36 @@ import sys
 import types
 import unittest
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
+from django.apps import apps
+from django.conf import settings
+from django.db import connection
+from django.db.models import Model
 from django.test import override_settings
 
-from django_simple_queue.backends import registry
+from django_simple_queue.backends import get_strategy, registry
 from django_simple_queue.callables import forget
+from django_simple_queue.claims.registered import Registered, judge
 from django_simple_queue.testing import run_tasks
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-CODE = {page: "\n".join(re.findall(r"^```python\n(.*?)^```", page.read_text(), re.M | re.S)) for page in PAGES}
-WITH_CODE = [pytest.param(page, id=str(page.relative_to(ROOT))) for page, code in CODE.items() if code]
+BLOCK = re.compile(r"^```python\n(.*?)^```", re.M | re.S)
+CLAIMED_FROM = {"waiting": (), "due": (), "free": (3,), "left": (1,)}  # functions of the pages, and arguments
+BLOCKS = {page: BLOCK.findall(page.read_text()) for page in PAGES}
+
+
+def pages(models: bool) -> list[object]:
+    """Those with code; `models`: with tables of their own, which some databases cannot make in a transaction."""
+    return [
+        pytest.param(page, id=str(page.relative_to(ROOT)))
+        for page, blocks in BLOCKS.items()
+        if blocks and any("(models.Model)" in block for block in blocks) is models
+    ]
 
 
 def send_invoice(order: int) -> str:
@@ -31,32 +48,82 @@ def sync_stock() -> None:
 
 
 @pytest.fixture
-def shop(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def shop(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """The app that the documentation speaks of."""
     package, tasks = types.ModuleType("shop"), types.ModuleType("shop.tasks")
+    package.__path__ = [str(tmp_path)]
     for function in (send_invoice, sync_stock):
         monkeypatch.setattr(function, "__module__", "shop.tasks")
         setattr(tasks, function.__name__, function)
     monkeypatch.setitem(sys.modules, "shop", package)
     monkeypatch.setitem(sys.modules, "shop.tasks", tasks)
     strategies = [*registry._strategies]
-    with override_settings(DJANGO_SIMPLE_QUEUE_ALLOWED_TASKS=["shop.tasks.*"]):
+    with override_settings(
+        DJANGO_SIMPLE_QUEUE_ALLOWED_TASKS=["shop.tasks.*"], INSTALLED_APPS=[*settings.INSTALLED_APPS, "shop"]
+    ):
         yield
+    apps.all_models.pop("shop", None)
+    apps.clear_cache()
     registry._strategies[:] = strategies
     forget()
 
 
+@contextmanager
+def tables(names: dict[str, object], made: list[type[Model]]) -> Iterator[None]:
+    """Makes those of the models that a block has defined."""
+    before = {*map(id, names.values())}
+    yield
+    found = [
+        one for one in names.values() if isinstance(one, type) and issubclass(one, Model) and id(one) not in before
+    ]
+    for model in found:
+        if model._meta.app_label == "shop":
+            with connection.schema_editor() as editor:
+                editor.create_model(model)
+            made.append(model)
+
+
+def assert_served(name: str, queryset: Any) -> None:
+    """The index that the page shows serves what it claims from."""
+    judged = judge(Registered(name, queryset, "default"), get_strategy("default"))
+    assert judged is not None
+    assert judged.problem is None, judged
+
+
+def run(page: Path) -> None:
+    names: dict[str, object] = {"__name__": "shop.documentation"}
+    made: list[type[Model]] = []
+    try:
+        for block in BLOCKS[page]:
+            above = page.read_text().partition(block)[0].count("\n")  # so that a traceback names the page's line
+            with tables(names, made):
+                exec(compile("\n" * above + block, str(page), "exec"), names)
+        cases = [one for one in names.values() if isinstance(one, type) and issubclass(one, unittest.TestCase)]
+        for case in cases:
+            for name in unittest.defaultTestLoader.getTestCaseNames(case):
+                getattr(case(name), name)()
+        run_tasks()
+        for name, arguments in CLAIMED_FROM.items():
+            if callable(function := names.get(name)):
+                assert_served(name, function(*arguments))
+    finally:
+        for model in reversed(made):
+            with connection.schema_editor() as editor:
+                editor.delete_model(model)
+
+
 @pytest.mark.django_db
-@pytest.mark.parametrize("page", WITH_CODE)
+@pytest.mark.parametrize("page", pages(models=False))
 def test_the_code_of_a_page_runs(page: Path, shop: None) -> None:
-    names: dict[str, object] = {"__name__": "documentation"}
-    exec(compile(CODE[page], str(page), "exec"), names)
-    cases = [one for one in names.values() if isinstance(one, type) and issubclass(one, unittest.TestCase)]
-    for case in cases:
-        for name in unittest.defaultTestLoader.getTestCaseNames(case):
-            getattr(case(name), name)()
-    run_tasks()
+    run(page)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("page", pages(models=True))
+def test_the_code_of_a_page_with_tables_runs(page: Path, shop: None) -> None:
+    run(page)
 
 
 def test_there_is_code_to_run() -> None:
-    assert len(WITH_CODE) >= 5
+    assert len(pages(models=False)) >= 5
+    assert len(pages(models=True)) >= 4

@@ -15,10 +15,10 @@ from django.dispatch import Signal
 
 import django_simple_queue
 from compat_matrix import matrix, report
-from django_simple_queue import checks, create_task, signals
+from django_simple_queue import checks, claims, create_task, signals
 from django_simple_queue.backends import choose
 from django_simple_queue.conf import Settings
-from django_simple_queue.models import Attempt, Task, Worker
+from django_simple_queue.models import Attempt, Lease, Task, Worker
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -61,7 +61,7 @@ def test_every_check_is_in_the_reference() -> None:
     assert first_column("reference/checks.md") == set(re.findall(r"\{TAG\}\.([EW]\d+)", source))
 
 
-@pytest.mark.parametrize("model", [Task, Attempt, Worker])
+@pytest.mark.parametrize("model", [Task, Attempt, Worker, Lease])
 def test_every_column_is_in_the_reference(model: type[Model]) -> None:
     assert first_column("reference/rows.md", model.__name__) == {field.column for field in model._meta.concrete_fields}
 
@@ -90,7 +90,14 @@ def test_the_readme_names_the_strategy_of_this_database() -> None:
 
 def test_every_public_name_is_in_the_reference() -> None:
     page = (DOCS / "reference/python.md").read_text()
-    assert [name for name in django_simple_queue.__all__ if f"`{name}" not in page] == []
+    assert [name for name in (*django_simple_queue.__all__, *claims.__all__) if f"`{name}" not in page] == []
+
+
+def test_every_argument_of_a_claim_and_every_act_of_a_lease_is_in_the_reference() -> None:
+    page = (DOCS / "reference/python.md").read_text()
+    names = [*inspect.signature(claims.claim_rows).parameters, *inspect.signature(claims.lease).parameters]
+    names += [name for name in vars(claims.lease) if not name.startswith("_")]
+    assert [name for name in names if not re.search(rf"\b{name}\b", page)] == []
 
 
 def test_the_readme_has_the_matrix_as_it_is() -> None:

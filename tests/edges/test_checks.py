@@ -72,6 +72,9 @@ RIGHT = [
     ("KEEP_FINISHED", 0),
     ("SCHEDULE", {}),
     ("HEARTBEAT_SECONDS", 10),
+    ("CLAIMS", ["tests.edges.querysets.in_order"]),
+    ("CLAIMS", ()),
+    ("CLAIMS", None),
 ]
 WRONG = [
     ("E001", "TASK_TIMEOUT", "60"),
@@ -111,6 +114,15 @@ WRONG = [
     ("E006", "CLAIM_STRATEGY", {"default": "nonsense"}),
     ("E008", "HEARTBEAT_SECONDS", 30),
     ("E008", "LEASE_SECONDS", 5),
+    ("E009", "CLAIMS", "tests.edges.querysets.in_order"),
+    ("E009", "CLAIMS", 5),
+    ("E009", "CLAIMS", ["tests.edges.nowhere.in_order"]),
+    ("E009", "CLAIMS", ["tests.edges.querysets.nowhere"]),
+    ("E009", "CLAIMS", ["tests.edges.querysets.values"]),
+    ("E009", "CLAIMS", ["tests.edges.querysets.a_list"]),
+    ("E009", "CLAIMS", ["tests.edges.querysets.broken"]),
+    ("E009", "CLAIMS", ["tests.edges.querysets"]),
+    ("E009", "CLAIMS", [None]),
     ("W002", "HEARTBEAT_SECONDS", 11),
     ("W003", "CLAIM_STRATEGY", {"nowhere": "auto"}),
 ]
@@ -174,6 +186,7 @@ def test_atomic_tasks_do_not_hide_what_else_is_wrong(settings: Any, atomic_calla
 def test_ordinary_checks_send_nothing_to_a_database(settings: Any, django_assert_num_queries: Any) -> None:
     settings.DJANGO_SIMPLE_QUEUE_CLAIM_STRATEGY = f"{__name__}.Never"
     settings.DJANGO_SIMPLE_QUEUE_DATABASE = "default"
+    settings.DJANGO_SIMPLE_QUEUE_CLAIMS = ["tests.edges.querysets.in_order"]
     with django_assert_num_queries(0):
         assert found() == []
 

@@ -63,7 +63,8 @@ def migrated_to(transactional_db: None) -> Iterator[Any]:
 def test_the_report_names_the_strategy_and_why() -> None:
     out, code = run("--json")
     report = json.loads(out)["databases"]["default"]
-    assert [*report] == ["vendor", "version", "driver", "isolation", "strategy", "why", "passed_over", "findings"]
+    head = ["vendor", "version", "driver", "isolation", "strategy", "why", "passed_over"]
+    assert [*report] == [*head, "claims", "findings"]
     strategy = get_strategy("default")
     assert (report["strategy"], report["why"]) == (strategy.name, strategy.why)
     assert report["vendor"] in ("postgresql", "mysql", "mariadb", "sqlite")
@@ -334,6 +335,14 @@ def test_connections_that_are_kept_unchecked_are_named(monkeypatch: pytest.Monke
     assert findings("CONN_MAX_AGE is None")
     monkeypatch.setitem(connection.settings_dict, "CONN_HEALTH_CHECKS", True)
     assert not findings("CONN_MAX_AGE")
+
+
+def test_a_missing_table_of_leases_is_found(migrated_to: Any) -> None:
+    assert not findings("lease()")
+    migrated_to("0003_task_queue")
+    (finding,) = findings("lease()")
+    assert finding["level"] == WARNING
+    assert "migrate django_simple_queue --database default" in finding["fix"]
 
 
 @pytest.mark.django_db

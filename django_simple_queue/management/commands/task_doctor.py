@@ -13,7 +13,7 @@ from django.db import connections
 
 from django_simple_queue.api import queue_alias
 from django_simple_queue.backends.health import INFO, UNSAFE, WARNING
-from django_simple_queue.doctor import examine
+from django_simple_queue.doctor import claimed_from, examine
 from django_simple_queue.management.help import HelpFormatter
 
 EPILOG = """
@@ -35,16 +35,22 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--json", action="store_true", help="for programs")
         parser.add_argument(
-            "--database", action="append", default=[], metavar="ALIAS", help="what to examine (default: the queue's)"
+            "--database",
+            action="append",
+            default=[],
+            metavar="ALIAS",
+            help="what to examine (default: the queue's, and those that DJANGO_SIMPLE_QUEUE_CLAIMS claims from)",
         )
 
     def handle(self, *args: Any, **given: Any) -> None:
-        aliases = list(dict.fromkeys(given["database"])) or [queue_alias()]
+        asked = given["database"]
+        aliases = list(dict.fromkeys(asked or [queue_alias(), *claimed_from()]))
         for alias in aliases:
             if alias not in connections:
                 known = ", ".join(sorted(connections))
                 raise CommandError(f"There is no database {alias!r} in DATABASES; there is {known}.")
-        reports = {alias: examine(alias) for alias in aliases}
+        # Where it was not asked for, the queue's tables need not be.
+        reports = {alias: examine(alias, queue=bool(asked) or alias == queue_alias()) for alias in aliases}
         if given["json"]:
             self.stdout.write(json.dumps({"databases": reports}, indent=2))
         else:
@@ -60,12 +66,22 @@ class Command(BaseCommand):
         self.line("strategy", f"{report['strategy'] or 'none'}: {report['why']}")
         for name, why in report["passed_over"].items():
             self.line("not", f"{name}: {why}")
+        for claim in report["claims"]:
+            self.line("claim", f"{claim['name']}: {claim['strategy'] or 'matches nothing'}")
+            if claim["plan"] is not None:
+                self.line("", self.plan(claim))
         for finding in report["findings"]:
             self.line(finding["level"], finding["what"])
             self.line("", f"-> {finding['fix']}")
         if not report["findings"]:
             self.line("healthy", "nothing to say")
         self.stdout.write("")
+
+    @staticmethod
+    def plan(claim: dict[str, Any]) -> str:
+        by = claim["index"] or "no index"
+        how = "read from its end on" if claim["scans"] else "where it matches"
+        return f"by {by}, {how}, {'sorted' if claim['sorts'] else 'without a sort'}: {claim['plan']}"
 
     def line(self, head: str, text: str) -> None:
         width = max(40, min(120, shutil.get_terminal_size((100, 24)).columns)) - INDENT
