@@ -51,6 +51,7 @@ NO_DATABASE = ("tests/model", "tests/compat_matrix", "tests/architecture")
 ONCE_PER_DATABASE = (
     *("tests/stateful", "tests/history", "tests/workload", "tests/outages", "tests/chaos"),
     *(f"tests/worker/test_{name}.py" for name in ("atomic", "deaths", "leases", "options", "processes", "time")),
+    *(f"tests/claims/test_{name}.py" for name in ("broken", "holding", "leases", "leases_async", "machine", "races")),
 )
 
 
