@@ -47,8 +47,12 @@ class ClaimStrategy(ABC):
         An empty list means "nothing that could be taken now". Raises the database's error if it stays busy, and
         StillClaimable if the spec's write has to be proved and leaves a row where it could be claimed again.
         """
-        work = self._take_and_prove if spec.prove else self._take
-        return [row(found) for found in self.session.attempt(lambda: work(spec, limit))]
+
+        def work() -> list[Row]:
+            with self.session.impatient():
+                return self._take_and_prove(spec, limit) if spec.prove else self._take(spec, limit)
+
+        return [row(found) for found in self.session.attempt(work)]
 
     @abstractmethod
     def _take(self, spec: ClaimSpec, limit: int) -> list[Row]:

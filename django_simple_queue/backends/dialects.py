@@ -22,7 +22,7 @@ class Dialect:
     one_writer = False  # whether a transaction that writes keeps all others from writing
     # Sent on a caller's connection before its transaction, for that one only.
     before_transaction: str | None = None
-    # Sent around it: the database is to say at once that it is busy, and we wait.
+    # Sent before a claim on a caller's connection: the database is to say at once that it is busy, and we wait.
     be_impatient: str | None = None
     # How long a statement may wait for a row lock, set for one transaction; None: cannot be said.
     lock_timeout: str | None = None

@@ -73,10 +73,6 @@ class Session:
             yield
             return
         self.connection.ensure_connection()
-        patient = None
-        if self.dialect.be_impatient:
-            patient = self.dialect.be_patient()
-            self.write(self.dialect.be_impatient)
         if self.dialect.before_transaction:
             self.write(self.dialect.before_transaction)
         mode = getattr(self.connection, "transaction_mode", None)
@@ -88,8 +84,19 @@ class Session:
         finally:
             if hasattr(self.connection, "transaction_mode"):
                 self.connection.transaction_mode = mode
-            if patient:
-                self.write(patient)
+
+    @contextmanager
+    def impatient(self) -> Iterator[None]:
+        """Inside, a database that is busy says so at once where it can, since `attempt` waits better than it does."""
+        patient = None if self.in_transaction else self.dialect.be_patient()
+        if patient is None or self.dialect.be_impatient is None:
+            yield
+            return
+        self.write(self.dialect.be_impatient)
+        try:
+            yield
+        finally:
+            self.write(patient)
 
     @contextmanager
     def undoable(self) -> Iterator[None]:
@@ -138,6 +145,10 @@ class OwnSession(Session):
     @property
     def in_transaction(self) -> bool:
         return self._open
+
+    @contextmanager
+    def impatient(self) -> Iterator[None]:
+        yield  # it is always
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
