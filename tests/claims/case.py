@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
 from unittest import mock
@@ -24,13 +24,14 @@ class ClaimsCase(DatabaseCase):
         empty_tables("default")
 
     @contextmanager
-    def aliases(self, *names: str, at_once: bool = True) -> Iterator[None]:
-        """More names of the database; `at_once`: a locked row is an error at once, or soon."""
-        skips = connection.features.has_select_for_update_skip_locked
+    def aliases(self, *names: str, skipping: Collection[str] = ()) -> Iterator[None]:
+        """More names of the database, for connections to which a locked row is an error at once, or soon.
+
+        `skipping`: those of which claims skip locked rows, where the database can.
+        """
         for name in names:
             connections.settings[name] = settings = copy.deepcopy(connections["default"].settings_dict)
-            if at_once:
-                settings["OPTIONS"].update(impatient(skips_locked=skips and name.startswith("auto")))
+            settings["OPTIONS"].update(impatient(skips_locked=skips_locked() and name in skipping))
         try:
             with mock.patch.object(type(self), "databases", {"default", *names}):
                 yield
@@ -39,6 +40,10 @@ class ClaimsCase(DatabaseCase):
                 with contextlib.suppress(Error):
                     connections[name].close()
                 del connections[name], connections.settings[name]
+
+
+def skips_locked() -> bool:
+    return bool(connection.features.has_select_for_update_skip_locked)
 
 
 def impatient(*, skips_locked: bool) -> dict[str, Any]:

@@ -7,18 +7,18 @@ what it has written is its own `view`, which the others do not see and rows of w
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from django.db import Error, connections, transaction
+from django.db import Error, connection, connections, transaction
 from django.test import override_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
 from django_simple_queue.claims import ClaimError, claim_rows
 
-from .case import ClaimsCase
+from .case import ClaimsCase, skips_locked
 from .crew import wait_for
 from .kinds import KINDS, Kind, Row
 from .models import Target
@@ -30,36 +30,45 @@ whos, limits = st.integers(0, 2), st.integers(1, 3)
 class ClaimMachine(People):
     """Each rule is one thing that somebody does, on the real database and in the model."""
 
-    waits = 1  # for locks, in one run: some databases know only whole seconds
+    skipping: Collection[str] = ()  # aliases of those whose claims skip locked rows
 
     @rule(who=whos, name=st.sampled_from(list(KINDS)), limit=limits, hold=st.booleans())
     def claim(self, who: int, name: str, limit: int, hold: bool) -> None:
         """Claim and commit, or keep the transaction open; go on in one that is open."""
         claimer, kind = self.claimers[who], KINDS[name]
         others = [other for other in self.claimers if other is not claimer and other.open]
-        if others and not claimer.alias.startswith("auto") and self.waited >= self.waits:
+        if others and not self.skips_locked(claimer, kind) and not self.waits:
             return
+        if self.gone and not any(one.open for one in self.claimers):
+            wait_for(self.are_free, "the database to see that a claimer is gone")
+            self.gone = False
         if hold and not claimer.open:
             claimer.begin()
         expected = self.expected(claimer, kind)
+        if claimer.open:  # InnoDB locks what it has to sort, too
+            claimer.locked |= set(expected)
         try:
             found = claim_rows(kind.rows, limit=limit, updates=kind.updates, using=claimer.alias, wait=0)
         except ClaimError:
             assert kind.refused == "always" or (kind.refused and expected), "refused without need"
-            claimer.locked |= set(expected) if claimer.open else set()
             return
         except Error as error:
             if not is_busy(error):
                 raise
-            self.waited += 1
-            assert others, "busy, but nobody else is at it"
+            self.waits = max(0, self.waits - 1)
+            assert others or self.gone, "busy, but nobody else is at it"
             if claimer.open:
                 claimer.end(ZeroDivisionError())
             return
         assert not kind.refused or not found, "claimed what could be claimed again"
-        self.check(claimer, kind, limit, found, expected, alone=not others)
+        self.check(claimer, kind, limit, found, expected, alone=not others and not self.gone)
         for one in found:
             self.note(claimer, kind, one)
+
+    def skips_locked(self, claimer: Claimer, kind: Kind) -> bool:
+        # No strategy locks through a join where it could not leave out what is joined.
+        of = connection.features.has_select_for_update_of or kind.name != "join"
+        return of and skips_locked() and claimer.alias in self.skipping
 
     def seen_by(self, claimer: Claimer) -> dict[Key, Row]:
         return self.rows | claimer.view
@@ -111,17 +120,16 @@ class ClaimMachine(People):
         elif end == "roll back":
             claimer.end(ZeroDivisionError())
         else:
-            others = [other for other in self.claimers if other is not claimer]
-            left = claimer.locked.union(claimer.view).difference(*(other.locked.union(other.view) for other in others))
             claimer.disconnect()
-            wait_for(lambda: self.are_free(left), "the database to see that a claimer is gone")
+            self.gone = True
 
-    def are_free(self, keys: set[Key]) -> bool:
+    def are_free(self) -> bool:
+        """Whether nobody has locked any row."""
         if not connections[PEOPLE].features.has_select_for_update:
-            return True  # there it is gone at once
+            return True  # there who is gone is gone at once
         try:
             with transaction.atomic(using=PEOPLE):
-                for model, pk in keys:
+                for model, pk in self.rows:
                     list(model.objects.using(PEOPLE).select_for_update().filter(pk=pk))
         except Error as error:
             if is_busy(error):
@@ -169,5 +177,7 @@ class ClaimMachine(People):
 def on_stage(case: ClaimsCase, *strategies: str) -> Iterator[type[ClaimMachine]]:
     """The machine with its connections; the claimers take these strategies in turn."""
     chosen = {alias: strategies[i % len(strategies)] for i, alias in enumerate(CLAIMERS)}
-    with case.aliases(PEOPLE, *CLAIMERS), override_settings(DJANGO_SIMPLE_QUEUE_CLAIM_STRATEGY=chosen):
-        yield ClaimMachine
+    skipping = [alias for alias, name in chosen.items() if name in ("auto", "skip_locked")]
+    settings = override_settings(DJANGO_SIMPLE_QUEUE_CLAIM_STRATEGY=chosen)
+    with case.aliases(PEOPLE, *CLAIMERS, skipping=skipping), settings:
+        yield type("Machine", (ClaimMachine,), {"skipping": skipping})

@@ -10,7 +10,7 @@ from .machine import on_stage
 from .racing import strategies
 
 # What is random here is what comes after what: many short runs of all kinds at once say more than few.
-SIZE = settings(max_examples=max(10, settings.default.max_examples // 4), stateful_step_count=30)
+SIZE = settings(max_examples=max(8, settings.default.max_examples // 8), stateful_step_count=25)
 
 
 class TestMachine(ClaimsCase):

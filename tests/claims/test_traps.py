@@ -15,7 +15,7 @@ from django_simple_queue.backends import Session
 from django_simple_queue.claims import DbNow, claim_rows, lease
 
 from .models import Base, Campaign, Child, Line, PairTarget, Target
-from .tools import PATIENCE, Rival, another_alias, assert_as_stored, statements, until, waits
+from .tools import PATIENCE, Rival, another_alias, assert_as_stored, repeatable_read, statements, until, waits
 
 OPEN = Target.objects.filter(status=0)
 TAKE: dict[str, Any] = {"limit": 1, "updates": {"status": 1}}
@@ -120,6 +120,8 @@ def test_sqlite_is_impatient_only_during_the_claim(sqlite: None) -> None:
         with statements(alias, also=look):
             assert len(claim_rows(OPEN, using=alias, **TAKE)) == 1
         assert (during, timeout(alias)) == ([1], 1234)
+        with Session(alias).transaction():  # an atomic task's, for instance, which nobody tries again
+            assert timeout(alias) == 1234
         Target.objects.update(status=0)
         with pytest.raises(OperationalError):
             claim_rows(OPEN.filter(label__regex="("), using=alias, **TAKE)
@@ -184,7 +186,7 @@ def test_mysql_claims_at_read_committed_and_leaves_the_session_as_it_was(strateg
         pytest.skip("elsewhere an isolation level is not said for one transaction")
     Target.objects.create()
     levels: list[str] = []
-    with another_alias(OPTIONS={"isolation_level": "repeatable read"}) as alias:
+    with another_alias(OPTIONS={"isolation_level": repeatable_read()}) as alias:
         session = Session(alias)
         ours = "FROM information_schema.innodb_trx WHERE trx_mysql_thread_id = CONNECTION_ID()"
 
@@ -207,7 +209,7 @@ def test_a_serialization_failure_outside_any_transaction_is_tried_again(
     queryset = OPEN.order_by("priority")
 
     def claim() -> list[int]:
-        with another_alias(OPTIONS={"isolation_level": 2}) as alias:
+        with another_alias(OPTIONS={"isolation_level": repeatable_read()}) as alias:
             found = claim_rows(queryset, using=alias, **TAKE) or claim_rows(queryset, using=alias, **TAKE)
             return [one.priority for one in found]
 

@@ -93,6 +93,15 @@ def another_alias(name: str = "second", **given: Any) -> Iterator[str]:
         del connections[name]
 
 
+def repeatable_read() -> Any:
+    """What OPTIONS calls it."""
+    if connections["default"].vendor != "postgresql":
+        return "repeatable read"
+    from django.db.backends.postgresql.psycopg_any import IsolationLevel
+
+    return IsolationLevel.REPEATABLE_READ  # another number with each driver
+
+
 @contextmanager
 def statements(*aliases: str, also: Callable[[str], None] | None = None) -> Iterator[list[str]]:
     """What is sent by this thread, in order; `also` is called behind each statement."""
