@@ -76,10 +76,10 @@ class Crew:
     def send(self, number: int, sent: signal.Signals) -> None:
         os.kill(self.processes[number].pid, sent)
 
-    def join(self) -> dict[int, int]:
+    def join(self, seconds: float = PATIENCE) -> dict[int, int]:
         """Wait for all; how each ended."""
         for number, process in self.processes.items():
-            process.join(PATIENCE)
+            process.join(seconds)
             assert process.exitcode is not None, f"process {number} does not end"
         return {number: process.exitcode for number, process in self.processes.items()}
 

@@ -119,7 +119,7 @@ def run(race: Race, database: dict[str, Any]) -> Outcome:
         for number in deaths:
             crew.processes[number].join(PATIENCE)
         crew.say("mourned")
-        ends = crew.join()
+        ends = crew.join(PATIENCE + race.rows / race.batch / 10)
         seconds = time.monotonic() - started
         told = {number: [key for line in crew.told_by(number) for key in line] for number in range(race.rivals)}
     outcome = _judged(race, deaths, ends, told, seconds)

@@ -67,10 +67,19 @@ def the_filter_reads_only_what_it_joins(machine: ClaimMachine) -> None:
     machine.claim(who=0, name="only the join decides", limit=1, hold=False)
 
 
-RANDOM: list[Break] = [broken.the_order_is_lost, broken.a_claim_commits_what_was_open]
+RANDOM: list[Break] = [broken.the_order_is_lost]
+
+
+def a_claim_is_rolled_back(machine: ClaimMachine) -> None:
+    new(machine)
+    machine.claim(who=0, name="status", limit=1, hold=True)
+    machine.end(who=0, end="roll back")
+
+
 MACHINE_STORIES: list[tuple[Break, Callable[[ClaimMachine], None]]] = [
     (broken.nothing_is_proved, claimed_rows_stay_in_the_filter),
     (broken.what_is_joined_counts_as_guard, the_filter_reads_only_what_it_joins),
+    (broken.a_claim_commits_what_was_open, a_claim_is_rolled_back),
 ]
 
 

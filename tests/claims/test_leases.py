@@ -219,7 +219,7 @@ class TestHaving(ClaimsCase):
 
     def test_a_thread_renews_it(self) -> None:
         with lease("a", 1) as held:
-            for _ in range(4):
+            for _ in range(2):
                 before = row().expires_at
                 wait_for(lambda before=before: row().expires_at != before, "a renewal")  # type: ignore[misc]
                 held.check()
@@ -267,7 +267,7 @@ class TestConfirming(ClaimsCase):
         with beside(succeed) as outcome:
             with transaction.atomic():
                 held.confirm()
-                time.sleep(1.3)
+                time.sleep(1.1)
                 assert not outcome
                 Heap.objects.create()
             assert not is_held(held)
@@ -277,7 +277,7 @@ class TestConfirming(ClaimsCase):
         with lease("a", 1) as held:
             with transaction.atomic():
                 held.confirm()
-                time.sleep(1.3)
+                time.sleep(1.1)
             wait_for(lambda: is_held(held), "the renewal")
             assert row().fence == held.fence
 
@@ -285,7 +285,7 @@ class TestConfirming(ClaimsCase):
         with self.aliases(RIVAL), lease("a", 1, using=RIVAL) as held:
             with transaction.atomic(using=RIVAL):
                 held.confirm()
-                time.sleep(1.3)
+                time.sleep(1.1)
             wait_for(lambda: is_held(held), "the renewal")
 
 

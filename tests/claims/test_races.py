@@ -20,15 +20,15 @@ def race(rows: int, batch: int, *names: str, deaths: tuple[str, ...] = ()) -> No
 def test_a_row_goes_to_one_of_eight(name: str) -> None:
     if name not in strategies():
         pytest.skip(f"this database cannot run {name}")
-    race(600, 25, name)
+    race(400, 25, name)
 
 
 def test_strategies_may_be_mixed_on_one_table() -> None:
-    race(600, 7)
+    race(400, 7)
 
 
 def test_rows_are_claimed_one_by_one() -> None:
-    race(200, 1)
+    race(100, 1)
 
 
 def test_few_large_batches_leave_nothing() -> None:
@@ -39,4 +39,4 @@ def test_few_large_batches_leave_nothing() -> None:
 def test_who_dies_before_the_commit_takes_nothing_along_and_who_dies_after_it_one_batch(name: str) -> None:
     if name not in strategies():
         pytest.skip(f"this database cannot run {name}")
-    race(600, 25, name, deaths=(BEFORE_COMMIT, AFTER_COMMIT))
+    race(400, 25, name, deaths=(BEFORE_COMMIT, AFTER_COMMIT))
