@@ -13,13 +13,13 @@ import struct
 import threading
 import uuid
 from collections.abc import Iterator, Sequence
-from enum import IntEnum, IntFlag
+from enum import IntEnum
 from typing import NamedTuple
 
 from ..clock import clock as clock
 from ..records import HOLDERS_PER_WORKER, PLAIN_SUCCESS, Claim, Outcome
 
-SLOTS = 256  # tasks that one runner may hold
+SLOTS = 512  # tasks that one runner may hold
 TEXT = 64 * 1024  # bytes of outcomes not yet stored
 LOW = 2**64 - 1
 
@@ -45,8 +45,8 @@ class SlotState(IntEnum):
     DONE = 3  # ran, its outcome is not stored yet
 
 
-class Mark(IntFlag):
-    """What the keeper writes on a slot of a living runner."""
+class Mark:
+    """What the keeper writes on a slot of a living runner. Bits, as plain numbers: each task is asked for them."""
 
     TAKEN = 1  # given back by the keeper: do not start it
     STORED = 2  # its outcome is stored by the keeper
@@ -99,7 +99,8 @@ class Page:
 
     def __init__(self, memory: memoryview, index: int) -> None:
         self.index = index
-        self.words = memory[: PAGE_WORDS * 8].cast("Q")
+        self.memory = memory[: PAGE_WORDS * 8]
+        self.words = self.memory.cast("Q")
         self.text = memory[PAGE_WORDS * 8 : PAGE_BYTES]
 
     # -- the runner's side ----------------------------------------------------------------------------------------
@@ -123,12 +124,11 @@ class Page:
             at = HEADER + slot * SLOT
             key = claim.uuid.int
             timeout = claim.timeout or default_timeout or 0
-            words[at + 1 : at + SLOT] = memoryview(
-                _FIELDS.pack(
-                    claim.holder, key >> 64, key & LOW, now, 0, int(timeout * 1000), 0, 0, 0,
-                    claim.attempt, claim.losses, claim.max_attempts or 0, bool(claim.slotted),
-                )
-            ).cast("Q")  # fmt: skip
+            _FIELDS.pack_into(
+                self.memory, (at + 1) * 8,
+                claim.holder, key >> 64, key & LOW, now, 0, int(timeout * 1000), 0, 0, 0,
+                claim.attempt, claim.losses, claim.max_attempts or 0, bool(claim.slotted),
+            )  # fmt: skip
             words[at] = SlotState.WAITING
             slots.append(slot)
         words[PENDING] = 0
@@ -178,7 +178,7 @@ class Page:
 
     # -- the others' side -----------------------------------------------------------------------------------------
 
-    def mark(self, slot: int, mark: Mark) -> None:
+    def mark(self, slot: int, mark: int) -> None:
         self.words[HEADER + slot * SLOT + S_MARKS] |= mark
 
     def cancel(self, entry: Entry, grace: int) -> None:
@@ -199,8 +199,8 @@ class Page:
         at = HEADER + slot * SLOT
         return self.words[at + S_OVERDUE] == self.words[at + S_STARTED] != 0
 
-    def unmark(self, slot: int, mark: Mark) -> None:
-        self.words[HEADER + slot * SLOT + S_MARKS] &= ~int(mark)
+    def unmark(self, slot: int, mark: int) -> None:
+        self.words[HEADER + slot * SLOT + S_MARKS] &= ~mark
 
     def slot_state(self, slot: int) -> int:
         return self.words[HEADER + slot * SLOT]

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import Any
 
 from asgiref.sync import async_to_sync
-from django.db import Error, connections, reset_queries
+from django.db import Error, connections
 
 from .. import callables
 from ..conf import get_settings
@@ -28,7 +28,13 @@ from . import capture, listeners
 from .interrupt import SOFT_TIMEOUT, Interrupt
 from .process import RELAYED
 
+try:  # what signal.getsignal() calls, before it makes an enum member of the answer: that takes longer than a small task
+    from _signal import getsignal  # type: ignore[import-not-found]
+except ImportError:
+    from signal import getsignal
+
 HANDLED = (*RELAYED, SOFT_TIMEOUT)  # signals that must keep their handlers
+REFRESH_EVERY = 0.5  # seconds after the last task for which its connections count as looked after
 SHOW_EVERY = 0.5  # seconds between two looks at a running generator's output
 CUT = "\n[cut: DJANGO_SIMPLE_QUEUE_MAX_OUTPUT_SIZE is {} bytes]"
 
@@ -50,12 +56,14 @@ class Executor:
         self.pid = os.getpid()
         self.own_process = own_process  # else connections, folder and event loop are somebody else's to keep in order
         self.folder = _folder()
-        self.loop = asyncio.new_event_loop() if own_process else None
+        self.loop = self._new_loop() if own_process else None
+        self.loop_used = False
+        self.tidied_at = 0.0
         self.yielded: list[str] = []  # by the generator that runs
         self.error: BaseException | None = None  # of the last run
         self.interrupt = Interrupt()
         in_main = own_process and threading.current_thread() is threading.main_thread()
-        self.handlers = {number: signal.getsignal(number) for number in HANDLED} if in_main else {}
+        self.handlers = {number: getsignal(number) for number in HANDLED} if in_main else {}
 
     def run(self, claim: Claim, is_cancelled: Callable[[], bool]) -> Outcome:
         """Run one task in a context of its own and put the process back in order."""
@@ -69,7 +77,8 @@ class Executor:
         running.set(CurrentTask(claim, is_cancelled))
         if self.own_process:
             asyncio.set_event_loop(self.loop)
-            _refresh_connections()
+            if time.monotonic() - self.tidied_at > REFRESH_EVERY:
+                _refresh_connections()
         said = capture.begin()
         self.yielded, self.error = [], None
         try:
@@ -125,19 +134,32 @@ class Executor:
     def _tidy(self) -> None:
         """Put back what the task may have changed or left: signal handlers, folder, transactions, event loop."""
         for number, handler in self.handlers.items():
-            if signal.getsignal(number) is not handler:
+            if getsignal(number) is not handler:
                 signal.signal(number, handler)
         if self.folder and _folder() != self.folder:
             with contextlib.suppress(OSError):  # it is gone, as after a deployment: no task's fault
                 os.chdir(self.folder)
         close_open_transactions()
+        self.tidied_at = time.monotonic()
         if self.loop is None or self.loop.is_closed():
-            self.loop = asyncio.new_event_loop()
-        elif left := asyncio.all_tasks(self.loop):
+            self.loop = self._new_loop()
+        elif self.loop_used and (left := asyncio.all_tasks(self.loop)):
             for task in left:
                 task.cancel()
             with contextlib.suppress(OSError):  # its selector was closed: the runner ends itself
                 self.loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+        self.loop_used = False
+
+    def _new_loop(self) -> asyncio.AbstractEventLoop:
+        """One that tells whether it was used: a look through all of the process takes longer than a small task."""
+
+        def make(loop: asyncio.AbstractEventLoop, coroutine: Any, **given: Any) -> Any:
+            self.loop_used = True
+            return asyncio.Task(coroutine, loop=loop, **given)
+
+        loop = asyncio.new_event_loop()
+        loop.set_task_factory(make)
+        return loop
 
 
 def failed(claim: Claim, error: BaseException) -> Outcome:
@@ -206,8 +228,8 @@ def _refresh_connections() -> None:
 
 def close_open_transactions() -> None:
     """A task's connections, this thread's: roll back and drop those in a transaction, others as they have aged."""
-    reset_queries()
     for connection in connections.all(initialized_only=True):
+        connection.queries_log.clear()
         with contextlib.suppress(Error):  # it was broken
             if connection.connection is not None and (connection.in_atomic_block or not connection.autocommit):
                 connection.in_atomic_block = False  # or close() would keep it for the end of a block that never comes

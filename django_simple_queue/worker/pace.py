@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 BATCH_SECONDS = 0.2  # of work in one batch, well below the second after which an unstarted claim is given back
-LARGEST = 200
+LARGEST = 500
 
 
 class Pace:

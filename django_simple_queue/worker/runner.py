@@ -32,7 +32,7 @@ from .patience import GivenUp, Patience
 from .process import rss_mb
 
 logger = logging.getLogger("django_simple_queue")
-FLUSH_TASKS = 100
+FLUSH_TASKS = 500
 FLUSH_SECONDS = 0.1
 START_WITHIN = 1_000_000_000  # ns after which a claim that has not started is given back
 LOOK_AGAIN = 5.0  # seconds that an idle runner waits for the keeper's wake-up before it looks by itself
@@ -218,23 +218,29 @@ class Runner:
         """Those of `runs` that are stored now; one that is held up by somebody's transaction stays for later."""
         done = [(run.claim, run.outcome) for run in runs if not run.outcome.stored]
         result = self.patience.ride_out(lambda: finish.finish(self.session, done))
+        if result.held_up or result.lost:
+            runs = self._stored_of(runs, result)
+        for run in runs:
+            self.page.empty(run.slot)
+        if not self.holds_more():
+            self.page.words[b.SOLO] = 0
+        return runs
+
+    def _stored_of(self, runs: list[Run], result: finish.Result) -> list[Run]:
         held_up, lost = ({claim.id for claim in claims} for claims in (result.held_up, result.lost))
         stored = []
         for run in runs:
             if run.claim.id in held_up:
                 self.done.append(run)
                 self.done_since = time.monotonic()
-                continue
-            if run.claim.id in lost and not self.page.marks(run.slot) & b.Mark.STORED:
+            elif run.claim.id in lost and not self.page.marks(run.slot) & b.Mark.STORED:
                 logger.warning(
                     "Task %s (%s): its claim was lost before its result could be stored; the result is dropped.",
                     run.claim.uuid, run.claim.task,
                 )  # fmt: skip
+                self.page.empty(run.slot)
             else:
                 stored.append(run)
-            self.page.empty(run.slot)
-        if not self.holds_more():
-            self.page.words[b.SOLO] = 0
         return stored
 
     def _tell(self, run: Run) -> None:
