@@ -39,6 +39,10 @@ class Dialect:
         """SQL for now plus `seconds`, which is SQL for a number."""
         return f"({self.now()} + {seconds} * INTERVAL '1' SECOND)"
 
+    def later(self, now: Any, delta: datetime.timedelta) -> Any:
+        """A time `delta` after the stored time `now`, to be stored; both as the driver gives and takes them."""
+        return str(datetime.datetime.fromisoformat(now) + delta) if isinstance(now, str) else now + delta
+
     def to_seconds(self, value: Any) -> float | None:
         """A stored time as a number; only differences of two of them mean anything."""
         if isinstance(value, str):

@@ -10,16 +10,16 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models.expressions import RawSQL
+from django.db.models.signals import post_save, pre_save
 from django.utils import timezone
 
 from ..backends.session import Session
-from ..models import Task, Worker
+from ..models import Task, Worker, next_seq
 from ..records import as_uuid
 from ..states import QUEUED, SCHEDULED
 from ..validation import Moment, NewTask
+from .insert import insert, insert_many, is_ahead
 from .sql import ENDED, TASK, WORKER
-
-BULK = 500  # rows an INSERT
 
 
 def slot_of(unique_key: str) -> str:
@@ -29,7 +29,9 @@ def slot_of(unique_key: str) -> str:
 
 def enqueue(session: Session, new: NewTask) -> uuid.UUID:
     """Add a task; or the id of the unfinished one with the same unique_key, and nothing is added."""
-    task = _task(session, new)
+    if new.unique_key is None and not _is_heard():
+        return insert(session, (next_seq(), new), _telling(session))
+    task = _task(session, next_seq(), new)
     if new.unique_key is None:
         task.save(force_insert=True, using=session.alias)
         key = task.id
@@ -39,30 +41,43 @@ def enqueue(session: Session, new: NewTask) -> uuid.UUID:
     return key
 
 
+def _is_heard() -> bool:
+    """Whether somebody wants to hear of a Task's save()."""
+    return bool(pre_save.has_listeners(Task) or post_save.has_listeners(Task))
+
+
 def wake(session: Session) -> None:
     """Have idle workers told, at the commit, that there is something to do."""
-    if sql := session.dialect.wake(WORKER, f"idle AND state = {Worker.ALIVE}"):
+    if sql := _telling(session):
         session.rows(sql)
+
+
+def _telling(session: Session) -> str | None:
+    return session.dialect.wake(WORKER, f"idle AND state = {Worker.ALIVE}")
 
 
 def enqueue_many(session: Session, news: Sequence[NewTask]) -> list[uuid.UUID]:
     """Add all of them or none; ids in the order given."""
+    numbered = [(next_seq(), new) for new in news]
+    plain = [(seq, new) for seq, new in numbered if new.unique_key is None]
     with transaction.atomic(using=session.alias):
-        tasks = [_task(session, new) for new in news]
-        plain = [task for task in tasks if task.unique_slot is None]
-        Task._base_manager.using(session.alias).bulk_create(plain, batch_size=BULK)
-        keys = [task.id if task.unique_slot is None else _enqueue_unique(session, task) for task in tasks]
+        keys = iter(insert_many(session, plain) if plain else ())
+        found = [
+            next(keys) if new.unique_key is None else _enqueue_unique(session, _task(session, seq, new))
+            for seq, new in numbered
+        ]
         wake(session)
-    return keys
+    return found
 
 
-def _task(session: Session, new: NewTask) -> Task:
+def _task(session: Session, seq: int, new: NewTask) -> Task:
     return Task(
         task=new.task,
         args=new.args,
-        status=SCHEDULED if _is_ahead(new.run_after) else QUEUED,
+        status=SCHEDULED if is_ahead(new.run_after, timezone.now()) else QUEUED,
         queue=new.queue,
         rank=-new.priority,
+        seq=seq,
         run_after=_stored(session, new.run_after),
         expires=_stored(session, new.expires),
         max_attempts=new.max_attempts,
@@ -70,12 +85,6 @@ def _task(session: Session, new: NewTask) -> Task:
         unique_key=new.unique_key,
         unique_slot=None if new.unique_key is None else slot_of(new.unique_key),
     )
-
-
-def _is_ahead(when: Moment) -> bool:
-    if isinstance(when, datetime.timedelta):
-        return when > datetime.timedelta(0)
-    return when is not None and when > timezone.now()
 
 
 def _stored(session: Session, when: Moment) -> Any:
