@@ -20,12 +20,18 @@ hypothesis_settings.register_profile("ci", hypothesis_settings.get_profile("defa
 hypothesis_settings.load_profile(os.environ.get("DSQ_HYPOTHESIS_PROFILE", "default"))
 
 ROOT = Path(__file__).parents[1]
+LONG = ("workload", "stateful", "chaos")  # folders
 
 
 def pytest_report_header(config: pytest.Config) -> str:
     database = settings.DATABASES["default"]
     driver = os.environ.get("DSQ_TEST_DRIVER")
     return f"database: {database['ENGINE']}" + (f" with {driver}" if driver else "")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest first, so that nothing long is left for the end, when other processes are done already."""
+    items.sort(key=lambda item: item.path.parent.name not in LONG)
 
 
 @pytest.fixture
