@@ -50,7 +50,10 @@ NO_DATABASE = ("tests/model", "tests/compat_matrix", "tests/architecture")
 # What is about the database and takes long need not run with each Django and driver.
 ONCE_PER_DATABASE = (
     *("tests/stateful", "tests/history", "tests/workload", "tests/outages", "tests/chaos"),
-    *(f"tests/worker/test_{name}.py" for name in ("atomic", "deaths", "hygiene", "leases", "options", "processes")),
+    *(
+        f"tests/worker/test_{name}.py"
+        for name in ("atomic", "backlog", "deaths", "hygiene", "leases", "options", "processes")
+    ),
     *(f"tests/worker/test_{name}.py" for name in ("retries", "starting", "stopping", "threads", "time")),
     *(f"tests/claims/test_{name}.py" for name in ("broken", "holding", "leases", "leases_async", "machine", "races")),
 )

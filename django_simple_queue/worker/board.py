@@ -19,7 +19,7 @@ from typing import NamedTuple
 from ..clock import clock as clock
 from ..records import HOLDERS_PER_WORKER, PLAIN_SUCCESS, Claim, Outcome
 
-SLOTS = 512  # tasks that one runner may hold
+SLOTS = 1024  # tasks that one runner may hold
 TEXT = 64 * 1024  # bytes of outcomes not yet stored
 LOW = 2**64 - 1
 

@@ -10,6 +10,7 @@ import signal
 import threading
 import time
 from collections import deque
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from django.db import Error
@@ -22,6 +23,7 @@ from ..states import COMPLETED
 from . import board as b
 from . import capture, listeners
 from .atomic import run_atomically
+from .beside import WORTH, Beside
 from .executor import Executor, close_open_transactions
 from .intake import Intake
 from .interrupt import SOFT_TIMEOUT
@@ -47,6 +49,10 @@ class Run(NamedTuple):
     error: BaseException | None = None
 
 
+def to_store(runs: Iterable[Run]) -> list[finish.Done]:
+    return [(run.claim, run.outcome) for run in runs if not run.outcome.stored]
+
+
 class Runner:
     """One process's work; `threads` beside it for --threads above 1."""
 
@@ -58,6 +64,7 @@ class Runner:
         self.session = OwnSession(options.alias)
         self.lock = threading.RLock()  # of the session, the done list and the page's text
         self.patience = Patience(self.session, self._call_off)
+        self.beside = Beside(options.alias, self._call_off)
         self.pace = Pace(options.threads)
         self.intake = Intake(options, board, page, self.patience, self.pace, self.lock)
         self.waiting: deque[tuple[int, Claim]] = deque()
@@ -81,14 +88,27 @@ class Runner:
     def work(self) -> None:
         executor = self.new_executor()
         while not self.over():
-            if not self.waiting:
-                self.flush()
-                if not self.fetch():
-                    self.idle()
-                    continue
+            if not self.waiting and not self.turn_over():
+                self.idle()
+                continue
             self.run_one(executor, *self.waiting.popleft())
-            if self.flush_is_due():
+            if self.waiting and self.flush_is_due():
                 self.flush()
+
+    def turn_over(self) -> bool:
+        """Store what is done and claim more, both at once where that pays; whether there is more."""
+        # Until a task with a loss is stored, another runner may not be told that there is none.
+        if len(self.done) < WORTH or self.returned or self.page.words[b.SOLO] or not self.beside.pays:
+            self.flush()
+            return self.fetch()
+        done, self.done = self.done, []
+        self.beside.start(to_store(done))
+        try:
+            found = self.fetch()
+        finally:
+            done = self.stored(done, self.beside.result())
+        self.tell(done)
+        return found
 
     def run_one(self, executor: Executor, slot: int, claim: Claim) -> None:
         if not self.start(slot, claim):
@@ -203,27 +223,28 @@ class Runner:
             returned, self.returned = self.returned, []
             if done:
                 done = self.store(done)
-                if not self.done:
-                    self.page.words[b.USED] = 0
             if returned:
                 self.patience.ride_out(lambda: finish.release(self.session, [claim for _, claim in returned]))
                 for slot, _ in returned:
                     self.page.empty(slot)
-        for run in done:
-            self._tell(run)
-        if done:
-            close_open_transactions()  # of receivers
+        self.tell(done)
 
     def store(self, runs: list[Run]) -> list[Run]:
         """Those of `runs` that are stored now; one that is held up by somebody's transaction stays for later."""
-        done = [(run.claim, run.outcome) for run in runs if not run.outcome.stored]
-        result = self.patience.ride_out(lambda: finish.finish(self.session, done))
+        done = to_store(runs)
+        runs = self.stored(runs, self.patience.ride_out(lambda: finish.finish(self.session, done)))
+        if not self.holds_more():
+            self.page.words[b.SOLO] = 0
+        return runs
+
+    def stored(self, runs: list[Run], result: finish.Result) -> list[Run]:
+        """Those of `runs` that are stored, taken from the board."""
         if result.held_up or result.lost:
             runs = self._stored_of(runs, result)
         for run in runs:
             self.page.empty(run.slot)
-        if not self.holds_more():
-            self.page.words[b.SOLO] = 0
+        if not self.done:
+            self.page.words[b.USED] = 0
         return runs
 
     def _stored_of(self, runs: list[Run], result: finish.Result) -> list[Run]:
@@ -243,12 +264,15 @@ class Runner:
                 stored.append(run)
         return stored
 
-    def _tell(self, run: Run) -> None:
-        """Signals, once the row says it. A run that will be tried again has not failed yet."""
-        if run.outcome.status == COMPLETED:
-            listeners.on_success(run.claim, self.options.alias)
-        elif run.outcome.is_last(run.claim, self.settings.max_attempts):
-            listeners.on_failure(run.claim, self.options.alias, run.error)
+    def tell(self, runs: list[Run]) -> None:
+        """Signals, once the rows say it. A run that will be tried again has not failed yet."""
+        for run in runs:
+            if run.outcome.status == COMPLETED:
+                listeners.on_success(run.claim, self.options.alias)
+            elif run.outcome.is_last(run.claim, self.settings.max_attempts):
+                listeners.on_failure(run.claim, self.options.alias, run.error)
+        if runs:
+            close_open_transactions()  # of receivers
 
     # -- waiting and ending ---------------------------------------------------------------------------------------
 
@@ -258,6 +282,7 @@ class Runner:
         b.fence()
         if self.over() or self.fetch():
             return
+        self.beside.close()
         select.select([self.wake_fd], [], [], FLUSH_SECONDS if self.done else LOOK_AGAIN)
 
     def wind_up(self) -> None:
@@ -268,6 +293,7 @@ class Runner:
         with contextlib.suppress(GivenUp):  # the keeper settles what is left on the page
             self.flush()
         self.session.close()
+        self.beside.close()
 
     def _call_off(self) -> bool:
         return self.board.stopping

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -32,6 +33,11 @@ def run(seconds: float = 0.0, text: str | None = None, **kwargs: Any) -> str | N
         time.sleep(seconds)
     note("end")
     return text
+
+
+def among() -> None:
+    """Note how many threads this process has."""
+    note("start", threading.active_count())
 
 
 def wait_for(name: str, text: str | None = None, seconds: float = 60.0) -> str | None:
