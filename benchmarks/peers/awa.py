@@ -23,9 +23,9 @@ class Awa(Peer):
     databases = ("postgresql",)
     configurations = {
         # Its documentation's first example, with ten jobs at a time.
-        "recommended": {"queue": {"max_workers": 10}, "start": {}},
+        "recommended": {"queue": {"max_workers": 10}},
         # The most that it claims at once, and twice as many at work.
-        "best": {"queue": {"max_workers": 1024, "claim_batch_size": 512}, "start": {}},
+        "best": {"queue": {"max_workers": 1024, "claim_batch_size": 512}},
     }
     # Its own view of the jobs is slow: what its sequence gave out less what it counts as finished.
     left = (
@@ -73,5 +73,10 @@ class Awa(Peer):
             self.opened.close()
 
     def workers(self, configuration: str, processes: int) -> list[list[str]]:
-        setting = json.dumps(self.configurations[configuration])
-        return [[sys.executable, "-m", "benchmarks.peers.awa_project.worker", self.url, setting]] * processes
+        return [self.command(self.configurations[configuration]["queue"])] * processes
+
+    def at_once(self, configuration: str, tasks: int) -> list[list[str]]:
+        return [self.command(self.configurations[configuration]["queue"] | {"max_workers": tasks})]
+
+    def command(self, queue: dict[str, int]) -> list[str]:
+        return [sys.executable, "-m", "benchmarks.peers.awa_project.worker", self.url, json.dumps(queue)]

@@ -16,9 +16,9 @@ class DjQueue(TasksPeer):
     apps = ("dj_queue",)
     backend = "dj_queue.backend.DjQueueBackend"
     configurations = {
-        # Its defaults: three threads, a connection for each task.
-        "recommended": {"workers": {}},
-        # Connections stay open, as its documentation asks; more threads, each with more tasks in hand.
+        # Its defaults, three threads, and open connections as its documentation asks.
+        "recommended": {"database": {"CONN_MAX_AGE": 600}, "workers": {}},
+        # More threads, each with more tasks in hand.
         "best": {
             "database": PERSISTENT,
             "workers": {"threads": 8, "prefetch_multiplier": 8, "polling_interval": 0.05},
@@ -27,8 +27,8 @@ class DjQueue(TasksPeer):
     left = "SELECT COUNT(*) FROM dj_queue_jobs WHERE finished_at IS NULL"
 
     @classmethod
-    def settings(cls, configuration: str, processes: int) -> dict[str, Any]:
-        workers = {"processes": processes} | cls.configurations[configuration]["workers"]
+    def settings(cls, configuration: str, pool: dict[str, int]) -> dict[str, Any]:
+        workers = cls.configurations[configuration]["workers"] | pool
         return {"TASKS": {"default": {"BACKEND": cls.backend, "QUEUES": [], "OPTIONS": {"workers": [workers]}}}}
 
     def fill(self, kind: str, count: int) -> None:
@@ -38,3 +38,6 @@ class DjQueue(TasksPeer):
 
     def workers(self, configuration: str, processes: int) -> list[list[str]]:
         return [self.command(configuration, "dj_queue", processes=processes)]
+
+    def at_once(self, configuration: str, tasks: int) -> list[list[str]]:
+        return [self.command(configuration, "dj_queue", threads=tasks)]

@@ -37,8 +37,8 @@ class DjangoQ2(DjangoPeer):
     left = "SELECT COUNT(*) FROM django_q_ormq"
 
     @classmethod
-    def settings(cls, configuration: str, processes: int) -> dict[str, Any]:
-        cluster = {"name": "bench", "orm": "default", "workers": processes, "log_level": "WARNING"}
+    def settings(cls, configuration: str, pool: dict[str, int]) -> dict[str, Any]:
+        cluster = {"name": "bench", "orm": "default", "log_level": "WARNING"} | pool
         return {"Q_CLUSTER": cluster | cls.configurations[configuration]["cluster"]}
 
     def fill(self, kind: str, count: int) -> None:
@@ -70,4 +70,4 @@ class DjangoQ2(DjangoPeer):
         async_task(f"{_TASKS}.{kind}", n)
 
     def workers(self, configuration: str, processes: int) -> list[list[str]]:
-        return [self.command(configuration, "qcluster", processes=processes)]
+        return [self.command(configuration, "qcluster", workers=processes)]

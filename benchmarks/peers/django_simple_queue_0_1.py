@@ -27,7 +27,7 @@ class DjangoSimpleQueue01(DjangoPeer):
     left = "SELECT COUNT(*) FROM django_simple_queue_task WHERE status IN (0, 1)"
 
     @classmethod
-    def settings(cls, configuration: str, processes: int) -> dict[str, Any]:
+    def settings(cls, configuration: str, pool: dict[str, int]) -> dict[str, Any]:
         # The package of this checkout has the same name: not it, by mistake.
         found = importlib.util.find_spec("django_simple_queue")
         here = Path(__file__).resolve().parents[2]

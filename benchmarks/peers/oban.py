@@ -91,8 +91,12 @@ class Oban(Peer):
         self.runner.close()
 
     def workers(self, configuration: str, processes: int) -> list[list[str]]:
-        setting = self.configurations[configuration]
+        return [self.command(**self.configurations[configuration])] * processes
+
+    def at_once(self, configuration: str, tasks: int) -> list[list[str]]:
+        return [self.command(**self.configurations[configuration] | {"limit": tasks})]
+
+    def command(self, limit: int, pool: int) -> list[str]:
         start = [sys.executable, "-m", "oban", "start", "--dsn", self.url, "--log-level", "WARNING"]
-        start += ["--queues", f"bench:{setting['limit']}", "--pool-max-size", str(setting["pool"])]
-        start += ["--cron-modules", "benchmarks.peers.oban_project.workers"]
-        return [start] * processes
+        start += ["--queues", f"bench:{limit}", "--pool-max-size", str(pool)]
+        return [*start, "--cron-modules", "benchmarks.peers.oban_project.workers"]

@@ -9,7 +9,6 @@ import signal
 import sys
 import time
 from dataclasses import dataclass
-from typing import Any
 
 import awa
 
@@ -57,11 +56,11 @@ async def stamp(job: awa.Job) -> None:
     os.close(file)
 
 
-async def main(url: str, setting: dict[str, Any]) -> None:
+async def main(url: str, setting: dict[str, int]) -> None:
     client = awa.AsyncClient(url)
     for run in (noop, sleep1, sleep20, stamp):
         client.task(KINDS[run.__name__], queue=QUEUE)(run)
-    await client.start([{"name": QUEUE, **setting["queue"]}], **setting["start"])
+    await client.start([{"name": QUEUE, **setting}])
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

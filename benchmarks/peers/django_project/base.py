@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from typing import Any
@@ -34,8 +35,8 @@ class DjangoPeer(Peer):
         return cls.__module__.rpartition(".")[2]
 
     @classmethod
-    def settings(cls, configuration: str, processes: int) -> dict[str, Any]:
-        """More settings, of the peer's own."""
+    def settings(cls, configuration: str, pool: dict[str, int]) -> dict[str, Any]:
+        """More settings, of the peer's own; `pool` is as command() got it."""
         return {}
 
     def prepare(self) -> None:
@@ -69,13 +70,13 @@ class DjangoPeer(Peer):
 
         connections.close_all()
 
-    def command(self, configuration: str, *words: str, processes: int = 1, module: str = "django") -> list[str]:
-        """The command line of `manage.py` with these words; `processes` is for settings()."""
+    def command(self, configuration: str, *words: str, module: str = "django", **pool: int) -> list[str]:
+        """The command line of `manage.py` with these words; `pool` is for settings()."""
         setting = {
             "BENCH_URL": self.url,
             "BENCH_PEER": self.module(),
             "BENCH_CONFIGURATION": configuration,
-            "BENCH_PROCESSES": str(processes),
+            "BENCH_POOL": json.dumps(pool),
             "DJANGO_SETTINGS_MODULE": SETTINGS,
         }
         return ["env", *(f"{name}={value}" for name, value in setting.items()), sys.executable, "-m", module, *words]
@@ -88,7 +89,7 @@ class TasksPeer(DjangoPeer):
     backend: str
 
     @classmethod
-    def settings(cls, configuration: str, processes: int) -> dict[str, Any]:
+    def settings(cls, configuration: str, pool: dict[str, int]) -> dict[str, Any]:
         options = cls.configurations[configuration].get("options", {})
         return {"TASKS": {"default": {"BACKEND": cls.backend, "OPTIONS": options}}}
 

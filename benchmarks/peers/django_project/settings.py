@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from typing import Any
 
@@ -28,6 +29,7 @@ _name = os.environ.get("BENCH_CONFIGURATION") or list(_peer.configurations)[-1]
 SECRET_KEY = "only for benchmarks"
 USE_TZ = True
 USE_I18N = False
+SILENCED_SYSTEM_CHECKS = ["models.W037"]  # MySQL has no indexes with conditions, as django-q2 wants one
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 INSTALLED_APPS = ["django.contrib.contenttypes", *_peer.apps]
 DATABASES = {"default": _database(os.environ["BENCH_URL"]) | _peer.configurations[_name].get("database", {})}
@@ -40,4 +42,4 @@ LOGGING = {
     "root": {"handlers": ["stderr"], "level": "WARNING"},
     "loggers": {name: {"handlers": ["stderr"], "level": "WARNING", "propagate": False} for name in _LOGGERS},
 }
-globals().update(_peer.settings(_name, int(os.environ.get("BENCH_PROCESSES", "1"))))
+globals().update(_peer.settings(_name, json.loads(os.environ.get("BENCH_POOL", "{}"))))
