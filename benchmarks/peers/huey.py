@@ -22,7 +22,7 @@ class Huey(Peer):
         # Its defaults: it looks after 0.1 s when idle, then less and less often, up to each 10 s. On PostgreSQL it
         # listens.
         "recommended": {},
-        # It looks each 10 ms when idle, and starts no thread for periodic tasks.
+        # It looks each 10 ms when idle; it has no periodic tasks to look for.
         "best": {"words": ["--delay", "0.01", "--max-delay", "0.01", "--no-periodic"]},
     }
 
