@@ -1,4 +1,4 @@
-"""Adapters of other task queues, one module each; this imports none of them, for each needs an environment of its own."""
+"""Adapters of task queues, one module each; this imports none, for each needs an environment of its own."""
 
 from __future__ import annotations
 

@@ -12,6 +12,8 @@ from typing import Any, ClassVar
 # What a task may do: nothing, wait 1 or 20 ms (time.sleep, or asyncio.sleep where tasks are coroutines), or append
 # "n time.time()" to the file that BENCH_STAMPS names, with one write().
 KINDS = ("noop", "sleep1", "sleep20", "stamp")
+# What is measured: see benchmarks/measures.
+MEASURES = ("drain", "sleep", "enqueue", "idle")
 
 
 class Peer:
@@ -23,6 +25,8 @@ class Peer:
     databases: ClassVar[tuple[str, ...]]  # of "sqlite", "postgresql", "mysql", "mariadb"
     # "recommended" (its documentation's) and "best", or only one; a comment says what each sets and why.
     configurations: ClassVar[dict[str, dict[str, Any]]]
+    # Those that mean something for it.
+    measures: ClassVar[tuple[str, ...]] = MEASURES
     # SQL that gives how many tasks are not finished yet, cheap: it is asked each 25 ms.
     left: str
     # More environment variables for the workers.

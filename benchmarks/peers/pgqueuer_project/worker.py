@@ -1,0 +1,35 @@
+"""The tasks, and the factory that pgqueuer's command line calls."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+
+import asyncpg
+from pgqueuer import PgQueuer
+from pgqueuer.models import Job
+
+
+async def main() -> PgQueuer:
+    queue = PgQueuer.from_asyncpg_connection(await asyncpg.connect(os.environ["BENCH_URL"]))
+
+    @queue.entrypoint("noop")
+    async def noop(job: Job) -> None:
+        pass
+
+    @queue.entrypoint("sleep1")
+    async def sleep1(job: Job) -> None:
+        await asyncio.sleep(0.001)
+
+    @queue.entrypoint("sleep20")
+    async def sleep20(job: Job) -> None:
+        await asyncio.sleep(0.020)
+
+    @queue.entrypoint("stamp")
+    async def stamp(job: Job) -> None:
+        file = os.open(os.environ["BENCH_STAMPS"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+        os.write(file, f"{int(job.payload or b'0')} {time.time():.6f}\n".encode("ascii"))
+        os.close(file)
+
+    return queue
