@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.common import number
-from benchmarks.driver.agents import Agent
+from benchmarks.driver.agents import Agent, AgentError
 from benchmarks.driver.databases import Database
 from benchmarks.driver.environments import environment, stage
+from benchmarks.driver.processes import WorkerDied
 from benchmarks.measures.every import MEASURES
 from benchmarks.measures.growth import growth
 from benchmarks.measures.subject import Subject
@@ -35,8 +36,8 @@ class Results:
 
     def fail(self, who: str, error: BaseException) -> None:
         said = f"{type(error).__name__}: {error}"
-        self.failed.setdefault(who, []).append(said)
-        print(f"  {who} is left out: {said}", flush=True)
+        self.failed.setdefault(who, []).append(said[-600:])
+        print(f"  {who} is left out: {said[-600:]}", flush=True)
 
     def as_dict(self) -> dict[str, Any]:
         return {"peers": self.found, "failed": self.failed}
@@ -60,9 +61,15 @@ def measure_on(
         for turn in range(repeat):
             for name in measures:
                 for subject in subjects:
-                    if name in subject.peer.measures and str(subject) not in results.failed:
+                    if wants(subject, name) and f"{subject}, {name}" not in results.failed:
                         one(results, subject, name, f"{turn + 1}/{repeat}")
     return results.as_dict()
+
+
+def wants(subject: Subject, name: str) -> bool:
+    """How tasks are added does not depend on what the workers are told."""
+    last = list(subject.peer.configurations)[-1]
+    return name in subject.peer.measures and (name != "enqueue" or subject.configuration == last)
 
 
 @contextmanager
@@ -91,8 +98,9 @@ def one(results: Results, subject: Subject, name: str, turn: str) -> None:
     try:
         figures = MEASURES[name](subject)
     except Exception as error:
-        results.fail(str(subject), error)
-        traceback.print_exc(limit=-2)
+        results.fail(f"{subject}, {name}", error)
+        if not isinstance(error, AgentError | WorkerDied | TimeoutError):
+            traceback.print_exc(limit=-2)
         return
     finally:
         subject.agent.close()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from benchmarks.peers.node_project.base import NodePeer
 
 
@@ -18,3 +20,6 @@ class GraphileWorker(NodePeer):
         "best": {"concurrentJobs": 24, "localQueue": {"size": 500}, "completeJobBatchDelay": 0, "failJobBatchDelay": 0},
     }
     left = "SELECT COUNT(*) FROM graphile_worker._private_jobs"
+
+    def at_once(self, configuration: str, tasks: int) -> list[list[str]]:
+        return [self.command("worker", json.dumps(self.configurations[configuration] | {"concurrentJobs": tasks}))]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from benchmarks.peers.node_project.base import NodePeer
 
 
@@ -20,3 +22,8 @@ class PgBoss(NodePeer):
         },
     }
     left = "SELECT COUNT(*) FROM pgboss.job WHERE state < 'completed'"
+
+    def at_once(self, configuration: str, tasks: int) -> list[list[str]]:
+        setting = self.configurations[configuration]
+        number = {"batchSize": tasks} if "work" in setting else {"localConcurrency": tasks}
+        return [self.command("worker", json.dumps(setting | {"work": setting.get("work", {}) | number}))]

@@ -1,17 +1,20 @@
-"""The tasks, and the factory that pgqueuer's command line calls."""
+"""A worker process on the database that BENCH_URL names: its tasks, and batches of as many as the argument says."""
 
 from __future__ import annotations
 
 import asyncio
 import os
+import signal
+import sys
 import time
 
 import asyncpg
+import uvloop
 from pgqueuer import PgQueuer
 from pgqueuer.models import Job
 
 
-async def main() -> PgQueuer:
+async def main(batch_size: int) -> None:
     queue = PgQueuer.from_asyncpg_connection(await asyncpg.connect(os.environ["BENCH_URL"]))
 
     @queue.entrypoint("noop")
@@ -32,4 +35,9 @@ async def main() -> PgQueuer:
         os.write(file, f"{int(job.payload or b'0')} {time.time():.6f}\n".encode("ascii"))
         os.close(file)
 
-    return queue
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, queue.shutdown.set)
+    await queue.run(batch_size=batch_size)
+
+
+if __name__ == "__main__":
+    uvloop.run(main(int(sys.argv[1])))
