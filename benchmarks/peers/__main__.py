@@ -1,6 +1,6 @@
 """Measures task queues beside each other: the same tasks, each queue in an environment and a database of its own.
 
-The peers are interleaved and repeated; medians with minimum and maximum are shown by python -m benchmarks.report.
+The peers are interleaved and repeated; medians with minimum and maximum are shown at the end.
 Absolute figures mean little on another machine: read the ratios, and the spread.
 """
 
@@ -16,6 +16,7 @@ from benchmarks.driver.run import measure_on
 from benchmarks.measures.every import MEASURES
 from benchmarks.peers import adapters
 from benchmarks.peers.peer import adapter
+from benchmarks.report import render
 from compat_matrix import matrix
 from compat_matrix.servers import server
 
@@ -48,7 +49,8 @@ def main() -> int:
         result["databases"][name] = {"server": running.taken} | found
         options.json.parent.mkdir(parents=True, exist_ok=True)
         options.json.write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    print(f"All values are in {options.json}: python -m benchmarks.report {options.json}")
+    render(result, plots=options.json.parent)
+    print(f"\nAll values are in {options.json}, for python -m benchmarks.report.")
     return 0
 
 
