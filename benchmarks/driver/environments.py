@@ -18,6 +18,7 @@ from compat_matrix.pythons import newest_python
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / ".nox"
+NEWEST_DJANGO = matrix.load().djangos[-1].version
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +37,16 @@ def stage() -> Iterator[Path]:
         yield Path(folder)
 
 
-def environment(module: str, peer: type[Peer], stage: Path) -> Environment:
-    """Of the newest Python that there is, the same for all peers; installed again when its requirements change."""
+def environment(module: str, peer: type[Peer], stage: Path, django: str) -> Environment:
+    """Of the newest Python that there is, the same for all peers; installed again when its requirements change.
+
+    `django` is the newest that the database can be used with.
+    """
     python = newest_python(matrix.load(), at_least=peer.python)
     if python is None:
         raise LookupError(f"{peer.name} needs Python {peer.python}, which is not here")
-    folder = FOLDER / f"bench-{module}"
+    oldest = any(name.startswith("django>") for name in peer.requirements) and django != NEWEST_DJANGO
+    folder = FOLDER / (f"bench-{module}-django-{django}" if oldest else f"bench-{module}")
     program = folder / "bin" / "python"
     needed = {name for name in peer.requirements if name.startswith("mysqlclient")}
     library = mysqlclient.client_library() if needed else None
@@ -51,6 +56,7 @@ def environment(module: str, peer: type[Peer], stage: Path) -> Environment:
         shutil.rmtree(folder, ignore_errors=True)
         run(python.program, "-m", "venv", str(folder))
         requirements = [name for name in peer.requirements if name not in needed]
+        requirements += [f"django~={django}.0"] if oldest else []
         if library:
             requirements.append(str(mysqlclient.wheel(python.tag, library, builder(program, needed))))
         # "-e ." is two words.
@@ -74,5 +80,6 @@ def run(*command: str, more: dict[str, str] | None = None) -> None:
         command, cwd=ROOT, env=os.environ | (more or {}), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
     if done.returncode:
+        wrong = [line for line in done.stdout.splitlines() if "ERROR" in line or "Error" in line]
         print(done.stdout[-2000:], file=sys.stderr)
-        raise RuntimeError(f"{' '.join(command[:5])} … ended with {done.returncode}")
+        raise RuntimeError(wrong[0] if wrong else f"{Path(command[0]).name} ended with {done.returncode}")

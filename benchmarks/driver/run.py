@@ -18,6 +18,7 @@ from benchmarks.measures.every import MEASURES
 from benchmarks.measures.growth import growth
 from benchmarks.measures.subject import Subject
 from benchmarks.peers.peer import adapter
+from compat_matrix.matrix import Database as Server
 
 OURS = "django_simple_queue_"
 
@@ -44,16 +45,16 @@ class Results:
 
 
 def measure_on(
-    kind: str, url: str, modules: list[str], measures: list[str], repeat: int, seconds: float, rows: int | None
+    server: Server, url: str, modules: list[str], measures: list[str], repeat: int, seconds: float, rows: int | None
 ) -> dict[str, Any]:
     """With `rows`, what growth does to our own queue instead."""
-    results = Results()
+    results, kind = Results(), server.kind
     wanted = [OURS] if rows else [module for module in modules if kind in adapter(module).databases]
     with stage() as folder, ExitStack() as stack:
         subjects: list[Subject] = []
         for module in wanted:
             try:
-                subjects += stack.enter_context(prepared(module, kind, url, folder, seconds))
+                subjects += stack.enter_context(prepared(module, server, url, folder, seconds))
             except Exception as error:
                 results.fail(adapter(module).name, error)
         if rows:
@@ -73,12 +74,12 @@ def wants(subject: Subject, name: str) -> bool:
 
 
 @contextmanager
-def prepared(module: str, kind: str, url: str, folder: Path, seconds: float) -> Iterator[list[Subject]]:
+def prepared(module: str, server: Server, url: str, folder: Path, seconds: float) -> Iterator[list[Subject]]:
     """The peer in each of its configurations, in a database with its tables, which is dropped at the end."""
     peer = adapter(module)
     print(f"  {peer.name}: environment and tables", flush=True)
-    place = environment(module, peer, folder)
-    database = Database(kind, url, f"bench_{module}")
+    place = environment(module, peer, folder, server.highest_django)
+    database = Database(server.kind, url, f"bench_{module}")
     agent = Agent(module, database.url, place, folder)
     try:
         database.create()

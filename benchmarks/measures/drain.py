@@ -89,7 +89,14 @@ def sized(subject: Subject, key: object, kind: str, words: list[list[str]]) -> t
 
 
 def work_off(
-    subject: Subject, kind: str, count: int, words: list[list[str]], *, empty: bool = True, settle: bool = True
+    subject: Subject,
+    kind: str,
+    count: int,
+    words: list[list[str]],
+    *,
+    empty: bool = True,
+    settle: bool = True,
+    limit: float = LIMIT,
 ) -> tuple[Course, float | None]:
     """Fill, start workers, watch; the course, and statements a task if the server counts them."""
     database = subject.database
@@ -105,7 +112,7 @@ def work_off(
     # Where no server counts, our own worker does, in files.
     with TemporaryDirectory(prefix="dsq-bench-") as counts:
         with subject.workers(words, **({"BENCH_COUNTS": counts} if before is None else {})) as workers:
-            course = watch(subject, left, there, workers)
+            course = watch(subject, left, there, workers, limit)
         after = database.statements()
         if before is None or after is None:
             before, after = 0, sum(int.from_bytes(one.read_bytes(), "little") for one in Path(counts).iterdir())
@@ -113,12 +120,12 @@ def work_off(
     return course, (after - before) / done if done and after > before else None
 
 
-def watch(subject: Subject, left: str, count: int, workers: Workers) -> Course:
+def watch(subject: Subject, left: str, count: int, workers: Workers, limit: float) -> Course:
     course = Course(count)
     database = subject.database
     began = time.monotonic()
     marks: list[tuple[int, float, float | None]] = []
-    while not course.finished and time.monotonic() - began < LIMIT:
+    while not course.finished and time.monotonic() - began < limit:
         asked = time.monotonic()
         done = count - int(database.value(left))
         answered = time.monotonic()

@@ -40,7 +40,7 @@ def growth(subject: Subject, rows: int, repeat: int) -> dict[str, list[float]]:
         measured("fresh statistics")
         with snapshot(subject.database):
             measured("under a snapshot, from its start", empty=False)
-            work_off(subject, "noop", PINNED, words, empty=False)
+            work_off(subject, "noop", PINNED, words, empty=False, limit=600)
             measured(f"under a snapshot, after {PINNED + DRAINED:,} tasks", empty=False)
         measured("on an empty table")
         for sort in BALLAST:

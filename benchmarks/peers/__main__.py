@@ -45,7 +45,7 @@ def main() -> int:
         with server(database) as running:
             print(running, flush=True)
             rows = options.rows if options.growth else None
-            found = measure_on(database.kind, running.url, modules, measures, options.repeat, options.seconds, rows)
+            found = measure_on(database, running.url, modules, measures, options.repeat, options.seconds, rows)
         result["databases"][name] = {"server": running.taken} | found
         options.json.parent.mkdir(parents=True, exist_ok=True)
         options.json.write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -20,7 +20,12 @@ class DjangoSimpleQueue(DjangoPeer):
         # Its defaults: it chooses strategy, batches and waits by itself, so that there is nothing to tune.
         "recommended": {},
     }
-    left = "SELECT COUNT(*) FROM django_simple_queue_task WHERE status < 2"
+    # Both by an index, also where the table has a million rows that are no work.
+    left = (
+        "SELECT (SELECT COUNT(*) FROM django_simple_queue_task"
+        " WHERE status = 0 AND queue = 'default' AND holder IS NULL)"
+        " + (SELECT COUNT(*) FROM django_simple_queue_task WHERE holder IS NOT NULL)"
+    )
 
     @classmethod
     def settings(cls, configuration: str, pool: dict[str, int]) -> dict[str, Any]:
