@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 from pathlib import Path
 
@@ -39,6 +40,8 @@ def main() -> int:
     measures = options.measure.split(",")
     for wrong in {*modules} - {*known.values()} | {*measures} - {*MEASURES}:
         parser.error(f"there is no {wrong!r}")
+    # Workers end with this, however it ends.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     result = {"machine": machine(), "repeat": options.repeat, "databases": {}}
     for name in options.database or names:
         database = matrix.load().database(name)
