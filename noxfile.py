@@ -134,9 +134,10 @@ def outbox(session: nox.Session) -> None:
 
 @nox.session(python=own_python().program)
 def bench(session: nox.Session) -> None:
-    """Measure the queue on every database, or on --database NAME, against the bare driver."""
+    """Measure the queue beside others (each in .nox/bench-NAME) on every database: --database NAME --peer NAME."""
     environment = install(session, own_python(), matrix.load().djangos[0].version, "psycopg", "mysqlclient")
-    session.run("python", "-m", "benchmarks.bench", *session.posargs, env=environment)
+    session.install(*group("bench"))
+    session.run("python", "-m", "benchmarks.peers", *session.posargs, env=environment)
 
 
 @nox.session(python=own_python().program)

@@ -40,7 +40,3 @@ def count_statements(folder: Path) -> None:
 
     Session.rows = counted(Session.rows)  # type: ignore[method-assign]
     Session.write = counted(Session.write)  # type: ignore[method-assign]
-
-
-def counts(folder: Path) -> int:
-    return sum(int.from_bytes(path.read_bytes(), "little") for path in folder.iterdir())

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.bench import entry, machine, number
+from benchmarks.common import entry, machine, number
 from compat_matrix import matrix
 from compat_matrix.servers import server
 

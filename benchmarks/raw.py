@@ -1,80 +1,79 @@
-"""The limit: the same claim and finish, in batches of 100, through the bare driver on a table like the queue's."""
+"""The limit: claim and finish in batches through the bare driver, on the queue's table: -m benchmarks.raw BATCH"""
 
 from __future__ import annotations
 
+import sys
 import time
-from typing import Any
+from typing import Any, NoReturn
 
-BATCH = 100
 TABLE = "django_simple_queue_task"
 READY = "status = 0 AND holder IS NULL"
 
 
-def drain(connection: Any) -> float:
-    """Tasks per second: claim and finish until nothing is left. `connection` is Django's, its driver is used."""
-    connection.close()
+def work(batch: int) -> NoReturn:
+    """Work off what is there, and look for more each 20 ms, until killed."""
+    import django
+
+    django.setup()
+    from django.db import connection
+
     connection.ensure_connection()
-    raw = connection.connection
-    work = {"sqlite": _sqlite, "postgresql": _postgresql, "mysql": _mysql}[connection.vendor]
-    began = time.perf_counter()
-    done = work(raw)
-    took = time.perf_counter() - began
-    connection.close()
-    return done / took
+    drain = {"sqlite": _sqlite, "postgresql": _postgresql, "mysql": _mysql}[connection.vendor]
+    while True:
+        drain(connection.connection, batch)
+        time.sleep(0.02)
 
 
-def _postgresql(raw: Any) -> int:
+def _postgresql(raw: Any, batch: int) -> None:
     raw.autocommit = True
-    cursor, done = raw.cursor(), 0
+    cursor = raw.cursor()
     while True:
         cursor.execute(
             f"UPDATE {TABLE} SET status = 1, holder = 1 WHERE id = ANY(ARRAY(SELECT id FROM {TABLE} WHERE {READY}"
-            f' ORDER BY "rank", seq LIMIT {BATCH} FOR NO KEY UPDATE SKIP LOCKED)) RETURNING id, task, args'
+            f' ORDER BY "rank", seq LIMIT {batch} FOR NO KEY UPDATE SKIP LOCKED)) RETURNING id, task, args'
         )
         ids = [row[0] for row in cursor.fetchall()]
         if not ids:
-            return done
+            return
         cursor.execute(
             f"UPDATE {TABLE} SET status = 2, holder = NULL, finished_at = now() WHERE id = ANY(%s) AND holder = 1",
             [ids],
         )
-        done += len(ids)
 
 
-def _mysql(raw: Any) -> int:
+def _mysql(raw: Any, batch: int) -> None:
     raw.autocommit(True)
-    cursor, done = raw.cursor(), 0
+    cursor = raw.cursor()
     cursor.execute("SELECT VERSION()")
     skip = "" if cursor.fetchone()[0].startswith("10.5") else "SKIP LOCKED"
     while True:
         cursor.execute("START TRANSACTION")
         cursor.execute(
             f"SELECT id, task, args FROM {TABLE} FORCE INDEX (dsq_claim_any) WHERE {READY}"
-            f" ORDER BY `rank`, seq LIMIT {BATCH} FOR UPDATE {skip}"
+            f" ORDER BY `rank`, seq LIMIT {batch} FOR UPDATE {skip}"
         )
         ids = [row[0] for row in cursor.fetchall()]
         if not ids:
             cursor.execute("COMMIT")
-            return done
+            return
         cursor.execute(f"UPDATE {TABLE} SET holder = 1, status = 1 WHERE id IN %s", [ids])
         cursor.execute("COMMIT")
         cursor.execute(
             f"UPDATE {TABLE} SET holder = NULL, finished_at = NOW(6), status = 2 WHERE id IN %s AND holder = 1", [ids]
         )
-        done += len(ids)
 
 
-def _sqlite(raw: Any) -> int:
-    cursor, done = raw.cursor(), 0
+def _sqlite(raw: Any, batch: int) -> None:
+    cursor = raw.cursor()
     while True:
         cursor.execute("BEGIN IMMEDIATE")
         found = cursor.execute(
-            f'SELECT id, task, args FROM {TABLE} WHERE {READY} ORDER BY "rank", seq LIMIT {BATCH}', ()
+            f'SELECT id, task, args FROM {TABLE} WHERE {READY} ORDER BY "rank", seq LIMIT {batch}', ()
         ).fetchall()
         ids = [row[0] for row in found]
         if not ids:
             cursor.execute("COMMIT")
-            return done
+            return
         marks = ",".join("?" * len(ids))
         cursor.execute(f"UPDATE {TABLE} SET status = 1, holder = 1 WHERE id IN ({marks})", ids)
         cursor.execute("COMMIT")
@@ -85,4 +84,7 @@ def _sqlite(raw: Any) -> int:
             ids,
         )
         cursor.execute("COMMIT")
-        done += len(ids)
+
+
+if __name__ == "__main__":
+    work(int(sys.argv[1]))

@@ -1,0 +1,1 @@
+"""What starts and watches the peers: their environments, databases and processes."""

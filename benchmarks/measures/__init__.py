@@ -1,0 +1,1 @@
+"""What is measured of every peer; `growth` is of our own queue alone."""

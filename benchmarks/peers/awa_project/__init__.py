@@ -1,0 +1,1 @@
+"""What awa's worker processes import."""

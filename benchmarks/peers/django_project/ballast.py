@@ -1,0 +1,46 @@
+"""Rows of our own queue that are no work for its workers, a million at a time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+TABLE = "django_simple_queue_task"
+DIGITS = " UNION ALL ".join(f"SELECT {digit} AS digit" for digit in range(10))
+PLACES = 7
+# Status, queue, rank (the lower, the sooner), when it may run, when it ended.
+SORTS = {
+    "finished": ("2", "'default'", "0", "NULL", "{past}"),
+    "later": ("5", "'default'", "-100", "{future}", "NULL"),
+    "elsewhere": ("0", "'other'", "-100", "NULL", "NULL"),
+}
+TIMES = {
+    "postgresql": ("now() - INTERVAL '1 day'", "now() + INTERVAL '1 year'"),
+    "mysql": ("NOW(6) - INTERVAL 1 DAY", "NOW(6) + INTERVAL 1 YEAR"),
+    "sqlite": ("strftime('%Y-%m-%d %H:%M:%f', 'now', '-1 day')", "strftime('%Y-%m-%d %H:%M:%f', 'now', '+1 year')"),
+}
+
+
+def key(connection: Any) -> str:
+    """SQL for a random id as Django stores it."""
+    if connection.vendor == "postgresql":
+        return "gen_random_uuid()"
+    if connection.vendor == "sqlite":
+        return "lower(hex(randomblob(16)))"
+    return "UUID()" if connection.features.has_native_uuid_field else "REPLACE(UUID(), '-', '')"
+
+
+def insert(connection: Any, sort: str, count: int) -> None:
+    past, future = TIMES[connection.vendor]
+    values = ", ".join(SORTS[sort]).format(past=past, future=future)
+    number = " + ".join(f"d{place}.digit * {10**place}" for place in range(PLACES))
+    digits = ", ".join(f"digits d{place}" for place in range(PLACES))
+    quote = connection.ops.quote_name
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO {TABLE} (id, created, modified, task, args, seq, status, queue, {quote('rank')},"
+            " run_after, finished_at)"
+            f" WITH digits AS ({DIGITS}), numbers AS (SELECT {number} AS n FROM {digits} WHERE {number} < {count})"
+            f" SELECT {key(connection)}, {past}, {past}, 'benchmarks.peers.django_project.plain.noop', '{{\"n\": 1}}',"
+            f" n + 1, {values} FROM numbers",
+            None,
+        )

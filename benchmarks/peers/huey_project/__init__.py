@@ -1,0 +1,1 @@
+"""What huey's worker processes import."""

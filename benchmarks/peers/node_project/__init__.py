@@ -1,0 +1,1 @@
+"""What the adapters of queues for Node share."""

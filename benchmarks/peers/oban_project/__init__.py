@@ -1,0 +1,1 @@
+"""What oban's worker processes import."""

@@ -1,0 +1,1 @@
+"""What pgqueuer's worker processes import."""

@@ -1,0 +1,1 @@
+"""What procrastinate's worker processes import."""
