@@ -1,4 +1,7 @@
-"""Counts the statements that a worker's processes send, if BENCH_COUNTS names a folder to leave the counts in."""
+"""Counts the statements that a worker's processes send, if BENCH_COUNTS names a folder to leave the counts in.
+
+And has them sampled if BENCH_PROFILE names one.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,8 @@ from typing import Any
 
 from django.apps import AppConfig
 
+from benchmarks.sampling import sample
+
 
 class BenchmarksConfig(AppConfig):
     name = "benchmarks"
@@ -16,6 +21,8 @@ class BenchmarksConfig(AppConfig):
     def ready(self) -> None:
         if folder := os.environ.get("BENCH_COUNTS"):
             count_statements(Path(folder))
+        if folder := os.environ.get("BENCH_PROFILE"):
+            sample(Path(folder))
 
 
 def count_statements(folder: Path) -> None:
