@@ -136,7 +136,7 @@ def the_row_is_deleted_on_release(patch: Patch) -> None:
 
 
 def the_clients_clock_counts(patch: Patch) -> None:
-    patch.setattr(leases, "DbNow", lambda: Value(timezone.now()))
+    patch.setattr(leases, "UtcNow", lambda: Value(timezone.now()))
 
 
 def the_fence_stays(patch: Patch) -> None:
@@ -167,8 +167,8 @@ def a_confirmation_only_looks(patch: Patch) -> None:
 def the_time_counts_from_when_the_answer_came(patch: Patch) -> None:
     right = lease_class._take
 
-    def wrong(self: lease_class) -> bool:
-        taken = right(self)
+    def wrong(self: lease_class, free: Any) -> bool:
+        taken = right(self, free)
         self.deadline = leases.clock() + int(self.seconds * 1e9)
         return taken
 
