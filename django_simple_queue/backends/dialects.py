@@ -104,6 +104,8 @@ class PostgreSQLDialect(Dialect):
         return "statement_timestamp()"
 
     def among(self, column: str, ids: Sequence[Any], params: Params) -> str:
+        if ids and isinstance(ids[0], str):  # psycopg2 would send text[], which is compared with no inet or enum
+            return super().among(column, ids, params)
         params["ids"] = list(ids)
         return f"{column} = ANY(%(ids)s)"
 

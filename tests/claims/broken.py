@@ -6,6 +6,7 @@ import dataclasses
 import sys
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import pytest
@@ -67,8 +68,8 @@ class SelectsWithoutLock(BrokenStrategy):
 class Colliding(CompareAndSwap):
     """Right, and rivals meet each other: nothing but the row count keeps them apart."""
 
-    def _take(self, spec: ClaimSpec, limit: int) -> list[Row]:
-        return self._look_and_swap(spec, limit)
+    def _around(self, spec: ClaimSpec) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def _write_all(self, spec: ClaimSpec, rows: list[Row]) -> bool:
         time.sleep(0.02)
@@ -102,7 +103,7 @@ def what_is_joined_counts_as_guard(patch: Patch) -> None:
             return {"status"}
 
     patch.setattr(guard, "columns_read", lambda conditions: Everything())
-    patch.setattr(guard, "made_false", lambda conditions, written: not conditions or right(conditions, written))
+    patch.setattr(guard, "made_false", lambda conditions, *given: not conditions or right(conditions, *given))
 
 
 def a_claim_commits_what_was_open(patch: Patch) -> None:
