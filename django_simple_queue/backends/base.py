@@ -24,7 +24,7 @@ class Fit(NamedTuple):
 
 
 class Short(Exception):
-    """A guarded write hit fewer rows than it named."""
+    """A try has come to less than it was to: a guarded write hit fewer rows than it named, or too long ago."""
 
 
 class ClaimStrategy(ABC):
@@ -59,7 +59,7 @@ class ClaimStrategy(ABC):
         """One try at `take`."""
 
     def _take_by_halves(self, spec: ClaimSpec, limit: int) -> list[Row]:
-        """The same once rows were seen to leave the guard by themselves."""
+        """The same once rows were seen to leave the guard, or to enter it, by themselves."""
         return self._take(spec, limit)
 
     def _around(self, spec: ClaimSpec) -> AbstractContextManager[None]:
@@ -67,11 +67,12 @@ class ClaimStrategy(ABC):
         return self.session.undoable() if spec.prove else nullcontext()
 
     def _take_once(self, spec: ClaimSpec, limit: int, row: Callable[[Row], T]) -> list[T]:
-        for take in (self._take, self._take_by_halves):
+        for again, take in enumerate((self._take, self._take_by_halves)):
             with suppress(Short), self._around(spec):
                 rows = take(spec, limit)
                 if spec.prove and rows and self.session.rows(*spec.still_inside(self.session, spec.keys_of(rows))):
-                    raise StillClaimable
+                    # Perhaps only since we were suspended for longer than what was written is to last.
+                    raise StillClaimable if again or not spec.fades else Short
                 return [row(found) for found in rows]
         return []
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from django.db import OperationalError, connection, connections, transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, F, OuterRef, Q
 
 from django_simple_queue.backends import Session
 from django_simple_queue.claims import DbNow, claim_rows, lease
@@ -311,6 +311,23 @@ def test_rows_that_expire_between_the_look_and_the_write_are_left(strategy: Any)
             found = claim_rows(fresh, limit=9, updates={"status": 1})
         assert [one.priority for one in found] == [1, 2, 3, 5, 6, 8]
         assert Target.objects.filter(status=1).count() == 6
+
+
+def test_a_claim_that_is_suspended_for_longer_than_its_own_lease_is_tried_again(strategy: Any) -> None:
+    """What it has written is over by the time that it is looked whether the row has left the filter."""
+    Target.objects.create()
+    free = Target.objects.filter(Q(lease_until=None) | Q(lease_until__lt=DbNow()))
+    pauses = iter([0.3])
+
+    def pause(sql: str) -> None:
+        if "UPDATE " in sql and "SET " in sql:
+            time.sleep(next(pauses, 0))
+
+    with statements(also=pause):
+        updates = {"lease_until": DbNow() + datetime.timedelta(seconds=0.2), "fence": F("fence") + 1}
+        (found,) = claim_rows(free, limit=1, updates=updates)
+    assert found.fence == 1
+    assert next(pauses, None) is None
 
 
 def test_a_renewal_that_waits_behind_confirm_is_no_loss(database: None) -> None:
