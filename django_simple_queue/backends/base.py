@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
 from ..exceptions import StillClaimable
@@ -13,7 +14,6 @@ from .spec import ClaimSpec, Row, only_where
 __all__ = ["ClaimSpec", "ClaimStrategy", "Fit", "Row", "Short", "only_where"]
 
 T = TypeVar("T")
-TRIES = 3
 
 
 class Fit(NamedTuple):
@@ -24,7 +24,7 @@ class Fit(NamedTuple):
 
 
 class Short(Exception):
-    """A guarded write hit fewer rows than it named."""
+    """A try has come to less than it was to: a guarded write hit fewer rows than it named, or too long ago."""
 
 
 class ClaimStrategy(ABC):
@@ -48,27 +48,52 @@ class ClaimStrategy(ABC):
         StillClaimable if the spec's write has to be proved and leaves a row where it could be claimed again.
         """
 
-        def work() -> list[Row]:
+        def work() -> list[T]:
             with self.session.impatient():
-                return self._take_and_prove(spec, limit) if spec.prove else self._take(spec, limit)
+                return self._take_once(spec, limit, row)
 
-        return [row(found) for found in self.session.attempt(work)]
+        return self.session.attempt(work)
 
     @abstractmethod
     def _take(self, spec: ClaimSpec, limit: int) -> list[Row]:
         """One try at `take`."""
 
-    def _take_and_prove(self, spec: ClaimSpec, limit: int) -> list[Row]:
-        for _ in range(TRIES):  # a guard that reads the clock may have become false since the row was chosen
-            try:
-                with self.session.undoable():
-                    rows = self._take(spec, limit)
-                    if rows and self.session.rows(*spec.still_inside(self.session, spec.keys_of(rows))):
-                        raise StillClaimable
-                    return rows
-            except Short:
-                continue
+    def _take_by_halves(self, spec: ClaimSpec, limit: int) -> list[Row]:
+        """The same once rows were seen to leave the guard, or to enter it, by themselves."""
+        return self._take(spec, limit)
+
+    def _around(self, spec: ClaimSpec) -> AbstractContextManager[None]:
+        """What one try and the making of its rows are done in."""
+        return self.session.undoable() if spec.prove else nullcontext()
+
+    def _take_once(self, spec: ClaimSpec, limit: int, row: Callable[[Row], T]) -> list[T]:
+        for again, take in enumerate((self._take, self._take_by_halves)):
+            with suppress(Short), self._around(spec):
+                rows = take(spec, limit)
+                if spec.prove and rows and self.session.rows(*spec.still_inside(self.session, spec.keys_of(rows))):
+                    # Perhaps only since we were suspended for longer than what was written is to last.
+                    raise StillClaimable if again or not spec.fades else Short
+                return [row(found) for found in rows]
         return []
+
+    def _swap(self, spec: ClaimSpec, rows: list[Row]) -> list[Row]:
+        """Write those of `rows` whose guard still holds; a block that comes back short is halved."""
+        if not rows or self.session.attempt(lambda: self._write_all(spec, rows)):
+            return rows
+        if len(rows) == 1:
+            return []
+        middle = len(rows) // 2
+        return self._swap(spec, rows[:middle]) + self._swap(spec, rows[middle:])
+
+    def _write_all(self, spec: ClaimSpec, rows: list[Row]) -> bool:
+        """Write all of `rows`, or none."""
+        try:
+            with self.session.undoable():
+                if self.session.write(*spec.update(self.session, spec.keys_of(rows))) != len(rows):
+                    raise Short
+        except Short:
+            return False
+        return True
 
     def _as_taken(self, spec: ClaimSpec, keys: list[Any]) -> list[Row]:
         """The rows as they are now that they are ours."""

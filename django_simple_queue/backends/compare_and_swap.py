@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
-from .base import ClaimStrategy, Fit, Short
+from .base import ClaimStrategy, Fit
 from .spec import ClaimSpec, Row
 
 T = TypeVar("T")
@@ -36,13 +37,11 @@ class CompareAndSwap(ClaimStrategy):
         # Not tried again as a whole: what earlier blocks have won is ours by then, under a number that is known.
         return [row(found) for found in self._take(spec, limit)]
 
-    def _take(self, spec: ClaimSpec, limit: int) -> list[Row]:
-        if self.session.own or self.session.in_transaction:
-            return self._look_and_swap(spec, limit)
-        with self.session.transaction():  # all that is won, or none: nobody else knows which
-            return self._look_and_swap(spec, limit)
+    def _around(self, spec: ClaimSpec) -> AbstractContextManager[None]:
+        # All that is won, or none: nobody else knows which.
+        return super()._around(spec) if spec.prove else self.session.transaction()
 
-    def _look_and_swap(self, spec: ClaimSpec, limit: int) -> list[Row]:
+    def _take(self, spec: ClaimSpec, limit: int) -> list[Row]:
         session = self.session
         look = spec.candidates(session, limit * SPREAD if self.crowded else limit)
         found = session.attempt(lambda: session.rows(look, spec.params))
@@ -55,22 +54,3 @@ class CompareAndSwap(ClaimStrategy):
         self.crowded = len(taken) < len(wanted)
         # As they were when they became ours: a rival may have held and changed them since we looked.
         return self._as_taken(spec, spec.keys_of(taken))
-
-    def _swap(self, spec: ClaimSpec, rows: list[Row]) -> list[Row]:
-        """Those of `rows` that no rival had."""
-        if not rows or self.session.attempt(lambda: self._write_all(spec, rows)):
-            return rows
-        if len(rows) == 1:
-            return []
-        middle = len(rows) // 2
-        return self._swap(spec, rows[:middle]) + self._swap(spec, rows[middle:])
-
-    def _write_all(self, spec: ClaimSpec, rows: list[Row]) -> bool:
-        """Write all of `rows`, or none."""
-        try:
-            with self.session.undoable():
-                if self.session.write(*spec.update(self.session, spec.keys_of(rows))) != len(rows):
-                    raise Short
-        except Short:
-            return False
-        return True

@@ -35,6 +35,10 @@ class Dialect:
         """SQL for the database's clock, in the form in which Django stores a DateTimeField there."""
         return "CURRENT_TIMESTAMP"
 
+    def utc_now(self) -> str:
+        """SQL for a clock that no summer time sets, for times that only the database compares."""
+        return self.now()
+
     def after(self, seconds: str) -> str:
         """SQL for now plus `seconds`, which is SQL for a number."""
         return f"({self.now()} + {seconds} * INTERVAL '1' SECOND)"
@@ -104,6 +108,8 @@ class PostgreSQLDialect(Dialect):
         return "statement_timestamp()"
 
     def among(self, column: str, ids: Sequence[Any], params: Params) -> str:
+        if ids and isinstance(ids[0], str):  # psycopg2 would send text[], which is compared with no inet or enum
+            return super().among(column, ids, params)
         params["ids"] = list(ids)
         return f"{column} = ANY(%(ids)s)"
 
@@ -138,6 +144,9 @@ class SQLiteDialect(Dialect):
     def now(self) -> str:
         return f"strftime({self.FORM}, 'now'{self._shift()})"
 
+    def utc_now(self) -> str:
+        return f"strftime({self.FORM}, 'now')"
+
     def after(self, seconds: str) -> str:
         return f"strftime({self.FORM}, 'now', ({seconds}) || ' seconds'{self._shift()})"
 
@@ -158,7 +167,10 @@ class MySQLDialect(Dialect):
 
     def now(self) -> str:
         offset = self._offset_from_utc()
-        return f"(UTC_TIMESTAMP(6) + INTERVAL {offset:.0f} SECOND)" if offset else "UTC_TIMESTAMP(6)"
+        return f"({self.utc_now()} + INTERVAL {offset:.0f} SECOND)" if offset else self.utc_now()
+
+    def utc_now(self) -> str:
+        return "UTC_TIMESTAMP(6)"
 
     def after(self, seconds: str) -> str:
         return f"({self.now()} + INTERVAL {seconds} SECOND)"

@@ -89,6 +89,6 @@ def advice(error: BaseException, *, in_transaction: bool) -> str | None:
         # At once, both where the other has committed (SQLITE_BUSY_SNAPSHOT) and where it waits for us to have read.
         return (
             "a transaction that has read cannot write once another one has written or is about to; set OPTIONS"
-            " transaction_mode=IMMEDIATE, or claim first or outside of it"
+            " transaction_mode=IMMEDIATE, or claim or confirm() first, or claim outside of it"
         )
     return None

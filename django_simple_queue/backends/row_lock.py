@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from .base import Fit
 from .lock_then_write import LockThenWrite
 
 
@@ -13,12 +10,6 @@ class RowLock(LockThenWrite):
 
     name = "row_lock"
     lock = "FOR UPDATE{}"
-
-    @classmethod
-    def fit(cls, connection: Any) -> Fit:
-        return cls.fit_lock(
-            connection,
-            "has_select_for_update",
-            "this database has no SELECT ... FOR UPDATE",
-            "row locks without SKIP LOCKED: claims wait for each other, so they are short and batched",
-        )
+    flag = "has_select_for_update"
+    fits = "row locks without SKIP LOCKED: claims wait for each other, so they are short and batched"
+    lacks = "this database has no SELECT ... FOR UPDATE"

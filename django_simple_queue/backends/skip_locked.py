@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from operator import itemgetter
 from typing import Any
 
-from .base import Fit
+from .base import ClaimStrategy, Fit
 from .lock_then_write import LockThenWrite
 from .spec import ClaimSpec, Row
 
@@ -15,15 +16,9 @@ class SkipLocked(LockThenWrite):
 
     name = "skip_locked"
     lock = "FOR UPDATE{} SKIP LOCKED"
-
-    @classmethod
-    def fit(cls, connection: Any) -> Fit:
-        return cls.fit_lock(
-            connection,
-            "has_select_for_update_skip_locked",
-            "this database has no SKIP LOCKED",
-            "SKIP LOCKED: workers take different rows without waiting for each other",
-        )
+    flag = "has_select_for_update_skip_locked"
+    fits = "SKIP LOCKED: workers take different rows without waiting for each other"
+    lacks = "this database has no SKIP LOCKED"
 
 
 class SkipLockedReturning(SkipLocked):
@@ -35,8 +30,11 @@ class SkipLockedReturning(SkipLocked):
             return Fit(False, "one-statement claims are PostgreSQL's")
         return Fit(True, "SKIP LOCKED in one statement: workers take different rows without waiting for each other")
 
+    def _around(self, spec: ClaimSpec) -> AbstractContextManager[None]:
+        return ClaimStrategy._around(self, spec) if self.in_one(spec) else super()._around(spec)
+
     def _take(self, spec: ClaimSpec, limit: int) -> list[Row]:
-        if spec.elsewhere or not isinstance(spec.key, str):
+        if not self.in_one(spec):
             return super()._take(spec, limit)
         rows = self.session.rows(self.statement(spec, limit), spec.params)
         if spec.sort is not None:
@@ -44,6 +42,9 @@ class SkipLockedReturning(SkipLocked):
         elif spec.ordered:
             rows = [row[:-1] for row in sorted(rows, key=itemgetter(-1))]
         return rows
+
+    def in_one(self, spec: ClaimSpec) -> bool:
+        return isinstance(spec.key, str) and not spec.elsewhere
 
     def statement(self, spec: ClaimSpec, limit: int) -> str:
         """Candidates in a sub-select that is fenced (a join has updated more than LIMIT rows) and drives the write by

@@ -11,6 +11,14 @@ from .session import Session
 Row = tuple[Any, ...]
 
 
+def either(conditions: Sequence[str]) -> str:
+    """All of them with OR, as a tree: SQLite takes none that is deeper than 1000."""
+    if len(conditions) == 1:
+        return conditions[0]
+    middle = len(conditions) // 2
+    return f"({either(conditions[:middle])} OR {either(conditions[middle:])})"
+
+
 def only_where(condition: str) -> str:
     """The same condition, but no index is chosen for it: rows are found by their keys and then looked at.
 
@@ -43,6 +51,7 @@ class ClaimSpec:
     solo: str | None = None  # rows for which this is true are claimed alone; never NULL
     reread: str | None = None  # FROM ...: where `columns` are read once written, as they are not what they were
     elsewhere: bool = False  # `columns` lie in other tables too, so that RETURNING cannot give them
+    fades: bool = False  # rows may leave the guard by themselves between look and write, as one that reads the clock
     prove: bool = False  # look whether the write made the guard false, since nothing else says so
     params: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
@@ -69,13 +78,13 @@ class ClaimSpec:
         """SQL for "the row is one of these"; their values are put into `params`."""
         if isinstance(self.key, str):
             return session.dialect.among(self.key, keys, params)
-        either = []
+        rows = []
         for i, values in enumerate(keys):
             names = [f"id{i}_{j}" for j in range(len(values))]
             params.update(zip(names, values, strict=True))
             both = (f"{column} = %({name})s" for column, name in zip(self.key, names, strict=True))
-            either.append(f"({' AND '.join(both)})")
-        return f"({' OR '.join(either)})"
+            rows.append(f"({' AND '.join(both)})")
+        return either(rows)
 
     # -- statements ----------------------------------------------------------------------------------------------
 

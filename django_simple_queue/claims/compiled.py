@@ -9,17 +9,18 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from django.core.exceptions import FullResultSet
-from django.db.models import DecimalField, Field, JSONField, Model, QuerySet
+from django.db import connections
+from django.db.models import Choices, DecimalField, Field, JSONField, Model, QuerySet
 from django.db.models.sql import Query, UpdateQuery
 from django.db.models.sql.where import AND, WhereNode
 
 from ..backends import ClaimSpec
 from ..exceptions import ClaimError
 from . import guard
-from .refused import check_joins, fields_written
+from .refused import check_joins, fields_written, is_generated
 
 # Values that a database gives back as they were given to it.
-AS_GIVEN = (bool, int, type(None), str, uuid.UUID, datetime.datetime, datetime.date, datetime.timedelta)
+AS_GIVEN = {bool, int, type(None), str, uuid.UUID, datetime.datetime, datetime.date, datetime.timedelta}
 PLACEHOLDER = re.compile(r"%%|%s")
 SQL = tuple[str, Sequence[Any]]
 
@@ -60,13 +61,16 @@ def compiled(queryset: QuerySet[Any], updates: Mapping[str, Any], using: str) ->
     written = {str(field.column): (field, values[name]) for name, field in fields.items()}
     read = guard.columns_read(conditions)
     if not read & written.keys():
+        generated = [field.column for field in queryset.model._meta.concrete_fields if is_generated(field)]
+        made = sorted(read.intersection(generated))
         raise ClaimError(
             f"claim_rows(): updates write {sorted(updates)}, but the filter's own-table conditions read"
             f" {sorted(read)}: a claimed row would be given out again"
+            + (f"; {made} are generated: filter by a column that is written as well" if made else "")
         )
     named = Names()
     quoted = _quote(query.get_compiler(using))(table)
-    as_given = all(isinstance(value, AS_GIVEN) and _keeps(fields[name]) for name, value in values.items())
+    as_given = all(type(value) in AS_GIVEN and _keeps(fields[name]) for name, value in values.items())
     spec = ClaimSpec(
         table=quoted,
         key=rows.key if len(rows.pk_fields) > 1 else rows.key[0],
@@ -78,7 +82,8 @@ def compiled(queryset: QuerySet[Any], updates: Mapping[str, Any], using: str) ->
         ordered=bool(query.order_by or (query.default_ordering and query.get_meta().ordering)),
         reread=None if as_given and not rows.inherits and not rows.computed else rows.source,
         elsewhere=rows.inherits,
-        prove=not guard.made_false(conditions, written),
+        prove=not guard.made_false(conditions, written, _zone(using)),
+        fades=guard.may_fade(conditions),
         params=named.params,
     )
     shown = {fields[name].attname: value for name, value in values.items()} if as_given else {}
@@ -92,17 +97,27 @@ def _quote(compiler: Any) -> Callable[[Any], str]:
 
 
 def _plain(field: Any, value: Any) -> Any:
-    """The key of a model instance; else the value."""
-    return getattr(value, field.target_field.attname) if isinstance(value, Model) else value
+    """The key of a model instance for a foreign key, the value of a choice; else the value."""
+    if isinstance(value, Model) and field.remote_field:
+        return getattr(value, field.target_field.attname)
+    return value.value if isinstance(value, Choices) else value
+
+
+def _zone(using: str) -> datetime.tzinfo:
+    """The one in which times are stored there."""
+    connection = connections[using]
+    stored = None if connection.features.supports_timezones else connection.timezone
+    return stored or datetime.timezone.utc
 
 
 def _keeps(field: Any) -> bool:
     """Whether what is written to it is what will be read: not of decimals, which are rounded, nor of fields that are
     not Django's own."""
+    if not guard.is_djangos(field, "django.db.models.fields"):
+        return False
     while field.remote_field:
         field = field.target_field
-    own = type(field).__module__.startswith("django.db.models.fields")
-    return own and not isinstance(field, (DecimalField, JSONField))
+    return not isinstance(field, (DecimalField, JSONField))
 
 
 def _source(query: Query, pk_fields: Iterable[Field[Any, Any]], using: str) -> tuple[SQL, bool]:
@@ -132,7 +147,9 @@ def _where(query: Query, conditions: list[Any], using: str) -> SQL:
 def _assignments(model: type[Model], updates: Mapping[str, Any], using: str) -> SQL:
     """What stands between SET and WHERE."""
     query = UpdateQuery(model)
-    query.add_update_values(dict(updates))
+    # MySQL writes one column after the other: expressions first, so that they read what was there before.
+    plain_last = sorted(updates.items(), key=lambda update: not hasattr(update[1], "resolve_expression"))
+    query.add_update_values(dict(plain_last))
     compiler = query.get_compiler(using)
     sql, params = compiler.as_sql()
     head = f"UPDATE {_quote(compiler)(query.base_table)} SET "
@@ -157,7 +174,7 @@ class Rows:
         self.columns: list[SQL] = [column for _, column, _ in self.compiler.select]
         self.source = f"FROM {' '.join(self.compiler.get_from_clause()[0])}"
         self.inherits = self.source != f"FROM {table}"
-        self.computed = any(getattr(each.target, "generated", False) for each in self.expressions)
+        self.computed = any(is_generated(each.target) for each in self.expressions)
 
     def maker(self, written: Mapping[str, Any]) -> Callable[[tuple[Any, ...]], Any]:
         """An instance of each row, which is the key and then the columns; `written` is what they do not show yet."""

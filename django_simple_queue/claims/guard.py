@@ -10,9 +10,10 @@ import datetime
 import operator
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import tzinfo
 from typing import Any
 
-from django.db.models.expressions import Col, RawSQL
+from django.db.models.expressions import Col, Func, RawSQL
 from django.db.models.fields import Field
 from django.db.models.lookups import Exact, GreaterThan, GreaterThanOrEqual, In, IsNull, LessThan, LessThanOrEqual
 from django.db.models.sql import Query
@@ -74,28 +75,48 @@ def columns_read(conditions: Iterable[Any]) -> set[str]:
     return {str(part.target.column) for condition in conditions for part in parts(condition) if isinstance(part, Col)}
 
 
-def made_false(conditions: Iterable[Any], written: Mapping[str, tuple[Field[Any, Any], Any]]) -> bool:
-    """Whether plain values, by column, make one of the conditions false for certain."""
-    return any(_made_false(condition, written) for condition in conditions)
+def may_fade(conditions: Iterable[Any]) -> bool:
+    """Whether one reads the clock, or chance: a row may leave it between the look and the write."""
+    return any(
+        isinstance(part, Func) and not part.get_source_expressions() for one in conditions for part in parts(one)
+    )
 
 
-def _made_false(condition: Any, written: Mapping[str, tuple[Field[Any, Any], Any]]) -> bool:
+def is_djangos(thing: Any, module: str = "django.") -> bool:
+    """Whether its class comes from there, and those of the fields that a foreign key has its values from."""
+    own = type(thing).__module__.startswith(module)
+    return is_djangos(thing.target_field, module) if own and getattr(thing, "remote_field", None) else own
+
+
+def made_false(conditions: Iterable[Any], written: Mapping[str, tuple[Field[Any, Any], Any]], zone: tzinfo) -> bool:
+    """Whether plain values, by column, make one of the conditions false for certain. Times are stored in `zone`."""
+    return any(_made_false(condition, written, zone) for condition in conditions)
+
+
+def _made_false(condition: Any, written: Mapping[str, tuple[Field[Any, Any], Any]], zone: tzinfo) -> bool:
     column = getattr(condition, "lhs", None)
     if not isinstance(column, Col) or str(column.target.column) not in written:
         return False
     field, value = written[str(column.target.column)]
-    if hasattr(value, "resolve_expression") or not type(condition).__module__.startswith("django."):
-        return False  # what a lookup of the project's own means cannot be told from what it derives from
-    value = field.get_prep_value(value)
-    rhs = condition.rhs
+    if hasattr(value, "resolve_expression") or not (is_djangos(condition) and is_djangos(field)):
+        return False  # what a lookup or field of the project's own does cannot be told from what it derives from
+    value, rhs = _as_stored(field.get_prep_value(value), zone), _as_stored(condition.rhs, zone)
     if isinstance(condition, IsNull):
         return (value is None) is not bool(rhs)
     if isinstance(condition, Exact):
         return value is None or _differ(value, rhs)
     if isinstance(condition, In):
-        return value is None or (isinstance(rhs, (list, tuple, set)) and all(_differ(value, one) for one in rhs))
+        return value is None or (isinstance(rhs, list) and all(_differ(value, one) for one in rhs))
     holds = next((ORDER[kind] for kind in type(condition).__mro__ if kind in ORDER), None)
     return holds is not None and (value is None or (_comparable(value, rhs) and not holds(value, rhs)))
+
+
+def _as_stored(value: Any, zone: tzinfo) -> Any:
+    """Times as the database compares them. Python looks at two times' hands alone if their zone is the same."""
+    if isinstance(value, (list, tuple, set)):
+        return [_as_stored(one, zone) for one in value]
+    aware = isinstance(value, datetime.datetime) and value.tzinfo is not None
+    return value.astimezone(zone).replace(tzinfo=datetime.timezone.utc) if aware else value
 
 
 def _differ(value: Any, other: Any) -> bool:

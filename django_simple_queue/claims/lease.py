@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import datetime
-import logging
+import os
 import re
-import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -20,27 +18,27 @@ from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Greatest
 
 from ..backends import Session
-from ..backends.errors import Trouble, trouble
+from ..backends.errors import advice
 from ..backoff import pause
 from ..clock import clock
 from ..conf import get_settings
 from ..exceptions import LeaseHeld, LeaseLost
 from ..models import Lease
-from .now import DbNow
+from .now import UtcNow
+from .renewal import Renewal
 from .rows import claim_rows
 
-logger = logging.getLogger("django_simple_queue")
 NAME = re.compile(r"[a-z0-9_.:/-]{1,190}")
-AGAIN = 0.5  # seconds after which a renewal that failed is tried again
+LONGEST = 365 * 86_400  # seconds, so that no database runs out of years
 
 
 class lease:
     """A lease by name: a context manager, also an async one, or `acquire()` and `release()`.
 
-    `ttl`: seconds (or a timedelta, at least 1 s) after which others may take it, unless it is renewed, which a thread
-    does every third of it if `renew`. `wait`: seconds for which one that is held is waited for; then LeaseHeld.
-    Leaving it raises LeaseLost if it was lost meanwhile. Not inside a transaction (RuntimeError): a rollback would
-    take it back.
+    `ttl`: seconds (or a timedelta), 1 s to a year, after which others may take it, unless it is renewed, which a
+    thread does every third of it if `renew`. `wait`: seconds for which one that is held is waited for; then LeaseHeld.
+    Leaving it raises LeaseLost if it was lost meanwhile. Neither taken nor given back inside a transaction
+    (RuntimeError): a rollback would undo that. A forked child has no part in its parent's.
     """
 
     fence: int  # grows each time that anybody takes the lease
@@ -57,15 +55,15 @@ class lease:
         seconds: Any = ttl.total_seconds() if isinstance(ttl, datetime.timedelta) else ttl
         if not NAME.fullmatch(str(name)):
             raise ValueError(f"A lease's name is 1 to 190 of a-z 0-9 _ . : / - (MySQL ignores case), not {name!r}.")
-        if not isinstance(seconds, (int, float)) or isinstance(seconds, bool) or not seconds >= 1:
-            raise ValueError(f"A lease lasts 1 second or more, not {ttl!r}.")
+        if not isinstance(seconds, (int, float)) or isinstance(seconds, bool) or not 1 <= seconds <= LONGEST:
+            raise ValueError(f"A lease lasts 1 second or more, and a year at most, not {ttl!r}.")
         self.name, self.seconds, self.wait, self.keeps = name, float(seconds), wait, renew
         self.ttl = datetime.timedelta(seconds=self.seconds)
         self.alias = using or get_settings().database or router.db_for_write(Lease)
         self.owner: str | None = None
+        self.pid = 0  # of the process that took it
         self.deadline = 0  # by clock(); counted from before the statement was sent
-        self._left = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._renewal: Renewal | None = None
 
     # -- taking and giving back ----------------------------------------------------------------------------------
 
@@ -77,7 +75,7 @@ class lease:
 
     def _pauses(self) -> Iterator[float]:
         """Try to take it; a pause for each time that another has it."""
-        if self.owner is not None:
+        if self._is_ours():
             raise RuntimeError(f"Lease {self.name!r} is taken already, by this very object.")
         end, tries = time.monotonic() + self.wait, 0
         while not self._taken():
@@ -92,47 +90,52 @@ class lease:
         session = Session(self.alias)
         if session.in_callers_transaction:
             raise RuntimeError(f"Lease {self.name!r} cannot be taken inside a transaction, which might be rolled back.")
-        if not self._take():
-            if self._row().exists():
+        free = self._row().filter(Q(owner=None) | Q(expires_at__lt=UtcNow()))
+        if not session.attempt(free.exists):  # which waits for nobody's confirm(), as a claim might
+            if session.attempt(self._row().exists):
                 return False
             new = [Lease(name=self.name)]
             session.attempt(lambda: Lease.objects.using(self.alias).bulk_create(new, ignore_conflicts=True))
-            if not self._take():
-                return False
-        self._left = threading.Event()
+        if not self._take(free):
+            return False
         if self.keeps and not session.in_transaction:  # a TestCase's, which no other connection sees into
-            self._thread = threading.Thread(
-                target=self._keep, args=[self._left], name=f"lease {self.name}", daemon=True
-            )
-            self._thread.start()
+            try:
+                self._renewal = Renewal(self)
+            except BaseException:  # there are too many threads
+                self.release()
+                raise
         return True
 
-    def _take(self) -> bool:
+    def _take(self, free: QuerySet[Lease]) -> bool:
         owner, sent = uuid.uuid4().hex, clock()
-        free = self._row().filter(Q(owner=None) | Q(expires_at__lt=DbNow()))
-        updates = {"owner": owner, "fence": F("fence") + 1, "expires_at": DbNow() + self.ttl}
-        for row in claim_rows(free, limit=1, updates=updates, using=self.alias, durable=True):
-            self.owner, self.fence, self.deadline = owner, row.fence, sent + int(self.seconds * 1e9)
-        return self.owner is not None
+        updates = {"owner": owner, "fence": F("fence") + 1, "expires_at": UtcNow() + self.ttl}
+        rows = claim_rows(free, limit=1, updates=updates, using=self.alias, durable=True)
+        for row in rows:
+            self.owner, self.pid = owner, os.getpid()
+            self.fence, self.deadline = row.fence, sent + int(self.seconds * 1e9)
+        return bool(rows)
 
     def release(self) -> None:
-        """Give it back; LeaseLost if it had been lost."""
+        """Give it back; LeaseLost if it had been lost. After another error it may be called again."""
+        mine, session = self._mine(), Session(self.alias)
+        if session.in_callers_transaction:
+            raise RuntimeError(f"Lease {self.name!r} cannot be given back inside a transaction.")
         self._stop()
-        mine, self.owner = self._mine(), None
-        if not mine.update(owner=None, expires_at=None):
+        given_back = session.attempt(lambda: mine.update(owner=None, expires_at=None))
+        self.owner = None
+        if not given_back:
             raise self._lost()
 
     def _stop(self) -> None:
-        self._left.set()
-        thread, self._thread = self._thread, None
-        if thread is not None:
-            thread.join(self.seconds)
+        renewal, self._renewal = self._renewal, None
+        if renewal is not None:
+            renewal.stop()
 
     # -- having it -----------------------------------------------------------------------------------------------
 
     def check(self) -> None:
         """LeaseLost once it is lost or not renewed in time. Asks no database."""
-        if self.owner is None or clock() > self.deadline:
+        if not self._is_ours() or clock() > self.deadline:
             raise self._lost()
 
     def renew(self) -> None:
@@ -147,7 +150,7 @@ class lease:
 
     def _prolong(self) -> int:
         # Never to an earlier time: a statement may have waited for one that was sent after it.
-        return self._mine().update(expires_at=Greatest(F("expires_at"), DbNow() + self.ttl))
+        return self._mine().update(expires_at=Greatest(F("expires_at"), UtcNow() + self.ttl))
 
     def confirm(self) -> None:
         """LeaseLost if another has it; else nobody can take it before the caller's transaction has ended.
@@ -156,7 +159,13 @@ class lease:
         """
         if not connections[self.alias].in_atomic_block:
             raise RuntimeError(f"confirm() of lease {self.name!r} belongs into the transaction that it is to protect.")
-        if not self._prolong():
+        try:
+            prolonged = self._prolong()
+        except Error as error:
+            if more := advice(error, in_transaction=True):
+                raise type(error)(f"{error}: {more}") from error
+            raise
+        if not prolonged:
             self.deadline = 0
             raise self._lost()
 
@@ -165,35 +174,15 @@ class lease:
 
     def _mine(self) -> QuerySet[Lease]:
         owner = self.owner  # which another thread may forget just now
-        if owner is None:
+        if owner is None or not self._is_ours():
             raise self._lost()
         return self._row().filter(owner=owner, fence=self.fence)
 
+    def _is_ours(self) -> bool:
+        return self.owner is not None and self.pid == os.getpid()
+
     def _lost(self) -> LeaseLost:
         return LeaseLost(f"Lease {self.name!r} is not held (any more): another process may have it.")
-
-    def _keep(self, left: threading.Event) -> None:
-        """Renew it until it is left or lost; what the database cannot do now is tried again until the deadline.
-
-        A lock in the way is no reason to stop: it may be that of our own confirm().
-        """
-        third = self.seconds / 3
-        try:
-            while not left.wait(max(0.0, (self.deadline - clock()) / 1e9 - 2 * third)):
-                try:
-                    self.renew()
-                except LeaseLost:
-                    if not left.is_set():
-                        logger.warning("Lease %r was lost: another process has taken it.", self.name)
-                    return
-                except Error as error:
-                    connections[self.alias].close()
-                    if clock() > self.deadline and trouble(error) is not Trouble.BUSY:
-                        logger.warning("Lease %r could not be renewed in time: %s", self.name, error)
-                        return
-                    left.wait(min(AGAIN, third))
-        finally:
-            connections[self.alias].close()
 
     # -- with ----------------------------------------------------------------------------------------------------
 
@@ -203,13 +192,16 @@ class lease:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self.owner is None:
-            return  # released before its end
+        if not self._is_ours():
+            return  # released before its end, or the end of a forked child
         try:
             self.release()
-        except (LeaseLost, Error):
+        except (LeaseLost, Error, RuntimeError):
             if error is None:
                 raise
+        finally:
+            self._stop()
+            self.owner = None
 
     async def aacquire(self) -> lease:
         """acquire() that lets the holder, which may be of the same event loop, go on meanwhile."""
@@ -217,10 +209,8 @@ class lease:
         try:
             while (seconds := await _to_its_end(lambda: next(pauses, None))) is not None:
                 await asyncio.sleep(seconds)
-        except asyncio.CancelledError:
-            if self.owner is not None:
-                with contextlib.suppress(LeaseLost, Error):
-                    await _to_its_end(self.release)
+        except asyncio.CancelledError as error:
+            await self.__aexit__(type(error), error, None)
             raise
         return self
 

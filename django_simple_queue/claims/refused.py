@@ -24,6 +24,7 @@ def check_queryset(queryset: Any) -> None:
         if wrong:
             raise ClaimError(f"claim_rows(): {why}")
     check_joins(query)
+    check_prefetched(queryset)
 
 
 def _wrongs(queryset: QuerySet[Any], query: Query) -> Iterable[tuple[Any, str]]:
@@ -59,13 +60,34 @@ def _joined_rows(query: Query) -> Iterable[str]:
     """Names of the relations that a query joins and that may give several rows for one."""
     for alias, join in query.alias_map.items():
         field = getattr(join, "join_field", None)
+        other = getattr(field, "field", None)
+        if getattr(other, "one_to_many", False):
+            field = other  # a generic relation, which is joined by what says of itself that it leads to one row
         if query.alias_refcount[alias] and field is not None and (field.one_to_many or field.many_to_many):
-            yield field.name
+            yield field.name.removesuffix("+")
+
+
+def check_prefetched(queryset: Any) -> None:
+    """Raises AttributeError, as Django does, for names of which it would say so after the claim."""
+    known: set[str] = set()  # from to_attr of those before
+    for asked in queryset._prefetch_related_lookups:
+        lookup = getattr(asked, "prefetch_through", asked)
+        name = lookup.partition("__")[0]
+        if name not in known and not hasattr(queryset.model, name):
+            raise AttributeError(
+                f"Cannot find {name!r} on {queryset.model.__name__} object, {lookup!r} is an invalid parameter to"
+                f" prefetch_related()"
+            )
+        known.add(getattr(asked, "to_attr", None) or name)
 
 
 def check_limit(limit: Any) -> None:
     if isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= MOST:
         raise ClaimError(f"claim_rows(): limit must be a whole number from 1 to {MOST}, not {limit!r}")
+
+
+def is_generated(field: Any) -> bool:
+    return bool(getattr(field, "generated", False))
 
 
 def fields_written(model: type[Model], updates: Any) -> dict[str, Field[Any, Any]]:
@@ -80,7 +102,7 @@ def _writable(model: type[Model], name: str) -> Field[Any, Any]:
     field: Any = opts.pk if name == "pk" else opts.get_field(name)
     if field in opts.pk_fields:
         raise ClaimError(f"claim_rows(): updates may not write the primary key ({name!r})")
-    if not getattr(field, "concrete", False) or getattr(field, "generated", False) or field.many_to_many:
+    if not getattr(field, "concrete", False) or is_generated(field) or field.many_to_many:
         raise ClaimError(f"claim_rows(): {name!r} is a generated or non-concrete field and cannot be written")
     if field.model._meta.concrete_model is not opts.concrete_model:
         base, child = field.model.__name__, opts.model_name

@@ -12,6 +12,7 @@ import django
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "settings")
 django.setup()
 
+from django.db import close_old_connections  # noqa: E402
 from shop.models import Message  # noqa: E402
 from shop.outbox import relay  # noqa: E402
 
@@ -29,5 +30,6 @@ def send(message: Message) -> bool:
 
 if __name__ == "__main__":
     while True:
+        close_old_connections()  # one that was lost would stay lost
         if not relay(send):
             time.sleep(0.1)

@@ -6,6 +6,7 @@ import dataclasses
 import sys
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import pytest
@@ -67,8 +68,8 @@ class SelectsWithoutLock(BrokenStrategy):
 class Colliding(CompareAndSwap):
     """Right, and rivals meet each other: nothing but the row count keeps them apart."""
 
-    def _take(self, spec: ClaimSpec, limit: int) -> list[Row]:
-        return self._look_and_swap(spec, limit)
+    def _around(self, spec: ClaimSpec) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def _write_all(self, spec: ClaimSpec, rows: list[Row]) -> bool:
         time.sleep(0.02)
@@ -102,7 +103,7 @@ def what_is_joined_counts_as_guard(patch: Patch) -> None:
             return {"status"}
 
     patch.setattr(guard, "columns_read", lambda conditions: Everything())
-    patch.setattr(guard, "made_false", lambda conditions, written: not conditions or right(conditions, written))
+    patch.setattr(guard, "made_false", lambda conditions, *given: not conditions or right(conditions, *given))
 
 
 def a_claim_commits_what_was_open(patch: Patch) -> None:
@@ -136,7 +137,7 @@ def the_row_is_deleted_on_release(patch: Patch) -> None:
 
 
 def the_clients_clock_counts(patch: Patch) -> None:
-    patch.setattr(leases, "DbNow", lambda: Value(timezone.now()))
+    patch.setattr(leases, "UtcNow", lambda: Value(timezone.now()))
 
 
 def the_fence_stays(patch: Patch) -> None:
@@ -167,8 +168,8 @@ def a_confirmation_only_looks(patch: Patch) -> None:
 def the_time_counts_from_when_the_answer_came(patch: Patch) -> None:
     right = lease_class._take
 
-    def wrong(self: lease_class) -> bool:
-        taken = right(self)
+    def wrong(self: lease_class, free: Any) -> bool:
+        taken = right(self, free)
         self.deadline = leases.clock() + int(self.seconds * 1e9)
         return taken
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
+from django.contrib.contenttypes.fields import GenericForeignKey, GenericRelation
+from django.contrib.contenttypes.models import ContentType
 from django.db import models
 from django.db.models import F
 
@@ -138,6 +140,21 @@ class Backwards(models.CharField):  # type: ignore[type-arg]
         return value if value is None else value[::-1]
 
 
+class Tens(models.IntegerField):  # type: ignore[type-arg]
+    """Stored without the last digit, so that several values are one."""
+
+    def get_db_prep_value(self, value: Any, connection: Any, prepared: bool = False) -> Any:
+        value = super().get_db_prep_value(value, connection, prepared)
+        return value if value is None else value // 10
+
+
+class Shelf(models.Model):
+    number = Tens(primary_key=True)
+
+    class Meta:
+        app_label = "claims"
+
+
 class Stamped(models.Model):
     """What save() would do to a row, and values that are not stored as they are given."""
 
@@ -149,6 +166,8 @@ class Stamped(models.Model):
     share = models.FloatField(null=True)
     token = models.UUIDField(null=True)
     by = models.ForeignKey(Word, models.SET_NULL, null=True)
+    tens = Tens(default=0)
+    shelf = models.ForeignKey(Shelf, models.SET_NULL, null=True)
 
     class Meta:
         app_label = "claims"
@@ -167,6 +186,36 @@ class Note(models.Model):
 class Remark(models.Model):
     note = models.ForeignKey(Note, models.CASCADE)
     text = models.CharField(max_length=20)
+
+    class Meta:
+        app_label = "claims"
+
+
+class Host(models.Model):
+    """A primary key of a type that PostgreSQL compares with no text."""
+
+    address = models.GenericIPAddressField(primary_key=True)
+    status = models.IntegerField(default=0)
+
+    class Meta:
+        app_label = "claims"
+
+
+class Sticker(models.Model):
+    content_type = models.ForeignKey(ContentType, models.CASCADE, db_constraint=False)  # made after this table
+    object_id = models.IntegerField()
+    on = GenericForeignKey()
+
+    class Meta:
+        app_label = "claims"
+
+
+class Post(models.Model):
+    """What a filter may join many rows by."""
+
+    status = models.IntegerField(default=0)
+    topics = models.ManyToManyField(Campaign)
+    stickers = GenericRelation(Sticker)
 
     class Meta:
         app_label = "claims"

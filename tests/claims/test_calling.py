@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from asgiref.sync import async_to_sync
 from django.db import OperationalError, connection, connections, transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.test import TestCase
 
-from django_simple_queue.claims import aclaim_rows, claim_rows
+from django_simple_queue.claims import DbNow, aclaim_rows, claim_rows
 
 from .models import Campaign, Child, Computed, PairTarget, Target
 from .tools import IMPATIENT, PATIENCE, Rival, another_alias, reads_and_writes, statements, until
@@ -187,6 +187,8 @@ def test_the_number_of_statements(strategy: Any) -> None:
     assert count(joined, {"status": 1}) == (plain if locks_one_table else 3)
     assert count(OPEN, {"status": 1, "tries": F("tries") + 1}) == read_again
     assert count(OPEN, {"status": F("status") + 1}) == read_again + 1  # and the proof
+    past = OPEN.filter(Q(lease_until=None) | Q(lease_until__lte=DbNow()))
+    assert count(past, {"status": 1}) == plain
     assert count(OPEN.filter(priority=7), {"status": 1}) == 1
     assert count(PairTarget.objects.filter(status=0), {"status": 1}) == (3 if swapping else 2)
     assert count(Child.objects.filter(sent=False), {"sent": True}) == 3

@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import connection, transaction
@@ -17,13 +18,17 @@ from django_simple_queue.claims import ClaimError, DbNow, claim_rows
 from django_simple_queue.claims.compiled import compiled
 
 from .models import Campaign, Line, PairTarget, Stamped, Target, Word
-from .tools import Rival, assert_as_stored, statements, waits
+from .tools import Rival, another_alias, assert_as_stored, statements, waits
 
 ALL = Target.objects.all()
 OPEN = Target.objects.filter(status=0)
 NOW = datetime(2030, 1, 1, tzinfo=timezone.utc)
 LATER = NOW + timedelta(minutes=5)
 TOKEN = UUID(int=7)
+BERLIN = "Europe/Berlin"
+# The clocks there went from 3:00 back to 2:00 between them.
+FIRST_TIME = datetime(2030, 10, 27, 2, 30, tzinfo=ZoneInfo(BERLIN))
+SECOND_TIME = datetime(2030, 10, 27, 2, 15, tzinfo=ZoneInfo(BERLIN), fold=1)
 STILL_INSIDE = "the updates leave claimed rows inside the filter"
 
 
@@ -58,6 +63,8 @@ PROVED: list[tuple[Any, dict[str, Any]]] = [
     (ALL.filter(label__in=["new", "old"]), {"label": "taken"}),
     (ALL.filter(lease_until__lt=NOW), {"lease_until": LATER}),
     (ALL.filter(lease_until__lt=NOW), {"lease_until": NOW}),
+    (ALL.filter(lease_until__lt=FIRST_TIME), {"lease_until": SECOND_TIME}),
+    (ALL.filter(lease_until=FIRST_TIME), {"lease_until": FIRST_TIME.replace(fold=1)}),
     (Stamped.objects.filter(day=date(2030, 1, 1)), {"day": date(2030, 1, 2)}),
     (Stamped.objects.filter(token=TOKEN), {"token": UUID(int=8)}),
     (Stamped.objects.filter(token=TOKEN), {"token": str(UUID(int=8))}),
@@ -92,6 +99,11 @@ NOT_PROVED: list[tuple[Any, dict[str, Any]]] = [
     (ALL.filter(lease_until__date=date(2030, 1, 1)), {"lease_until": NOW + timedelta(days=2)}),
     (ALL.filter(Unlike(F("status"), Value(1))), {"status": 1}),
     (Stamped.objects.filter(share__lt=0.1), {"share": 0.1}),
+    (Stamped.objects.filter(tens=11), {"tens": 12}),
+    (Stamped.objects.filter(tens__in=[11]), {"tens": 12}),
+    (Stamped.objects.filter(tens__gt=11), {"tens": 10}),
+    (Stamped.objects.filter(shelf=11), {"shelf_id": 12}),
+    (ALL.filter(lease_until__lt=SECOND_TIME), {"lease_until": FIRST_TIME}),
 ]
 
 
@@ -116,6 +128,31 @@ def test_a_lookup_of_the_projects_own_proves_nothing(database: None) -> None:
         assert needs_proof(ALL.filter(status__unlike=1), {"status": 2})
     finally:
         field._unregister_lookup(Unlike, "unlike")
+
+
+def test_times_prove_themselves_as_they_are_stored(strategy: Any) -> None:
+    """In an hour that comes twice: for an alias with a TIME_ZONE some databases store what the clocks there show."""
+    for zone in (None, BERLIN):
+        with another_alias(TIME_ZONE=zone) as alias:
+            for limit, value in ((FIRST_TIME, SECOND_TIME), (SECOND_TIME, FIRST_TIME)):
+                early = Target.objects.using(alias).create(lease_until=NOW)
+                queryset = Target.objects.using(alias).filter(lease_until__lt=limit)
+                Target.objects.using(alias).filter(pk=early.pk).update(lease_until=value)
+                stays = queryset.exists()
+                Target.objects.using(alias).filter(pk=early.pk).update(lease_until=NOW)
+                if stays:
+                    with pytest.raises(ClaimError, match=STILL_INSIDE):
+                        claim_rows(queryset, limit=1, updates={"lease_until": value})
+                else:
+                    assert claim_rows(queryset, limit=1, updates={"lease_until": value}) == [early]
+                Target.objects.all().delete()
+
+
+def test_a_field_of_the_projects_own_proves_nothing(strategy: Any) -> None:
+    Stamped.objects.create(tens=11)
+    with pytest.raises(ClaimError, match=STILL_INSIDE):
+        claim_rows(Stamped.objects.filter(tens=11), limit=1, updates={"tens": 12})
+    assert len(claim_rows(Stamped.objects.filter(tens=11), limit=1, updates={"tens": 20})) == 1
 
 
 @pytest.fixture

@@ -132,7 +132,7 @@ def test_a_busy_database_is_asked_once(rival: Rival, skips: bool) -> None:
         assert sum("claims_target" in sql for sql in sent) <= 2
 
 
-HINT = "database is locked: .*set OPTIONS transaction_mode=IMMEDIATE, or claim first or outside of it"
+HINT = "database is locked: .*set OPTIONS transaction_mode=IMMEDIATE, or claim or confirm.. first"
 
 
 @pytest.fixture(params=["delete", "wal"])

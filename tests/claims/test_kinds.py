@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from django.db import models
-from django.db.models import Exists, F, OuterRef, Q, Subquery, Value
+from django.db.models import Exists, F, FilteredRelation, OuterRef, Q, Subquery, Value
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Coalesce, Lower
 
@@ -19,6 +19,7 @@ from .models import (
     Child,
     Computed,
     Heap,
+    Host,
     Line,
     OddTarget,
     PairTarget,
@@ -111,6 +112,7 @@ FILTERS: list[tuple[Any, list[int]]] = [
     (OPEN.alias(twice=F("priority") * 2).filter(twice__gt=9), [5, 6]),
     (OPEN.alias(rank=F("campaign__rank")).filter(rank=1), [1, 4]),
     (OPEN.alias(lines=Exists(Line.objects.filter(target=OuterRef("pk")))).filter(lines=True, priority=1), [1]),
+    (OPEN.alias(at=FilteredRelation("campaign", condition=Q(campaign__active=True))).filter(at__rank=2), [0, 3, 6]),
     (OPEN.filter(RawSQL("priority > %s AND label LIKE '%%1'", [2], models.BooleanField())), [3, 5]),
     (OPEN.filter(RawSQL("active = %s", [False], models.BooleanField()), campaign__rank=1), [1, 4]),
     (OPEN.filter(priority__in=[2, 5, 99]), [2, 5]),
@@ -190,6 +192,19 @@ def test_primary_keys_of_several_columns(strategy: Any) -> None:
     assert [one.pk for one in claimed(queryset, 4)] == [(1, 0), (1, 1), (1, 2), (2, 0)]
     assert [one.pk for one in claimed(queryset.filter(pk=(2, 2)))] == [(2, 2)]
     assert [one.pk for one in claimed(queryset.filter(pk__in=[(2, 1), (1, 1)]).only("number"))] == [(2, 1)]
+
+
+def test_as_many_keys_of_several_columns_as_a_limit_allows(strategy: Any) -> None:
+    PairTarget.objects.bulk_create(PairTarget(tenant=n % 3, number=n) for n in range(1000))
+    found = claim_rows(PairTarget.objects.filter(status=0), limit=1000, updates={"status": F("status") + 1})
+    assert [one.pk for one in found] == sorted((n % 3, n) for n in range(1000))
+    assert not PairTarget.objects.exclude(status=1).exists()
+
+
+def test_keys_that_are_given_as_text_and_are_none(strategy: Any) -> None:
+    Host.objects.bulk_create(Host(address=address) for address in ("10.0.0.2", "::1"))
+    found = claimed(Host.objects.filter(status=0), status=F("status") + 1)
+    assert sorted(one.address for one in found) == ["10.0.0.2", "::1"]
 
 
 def test_names_that_have_to_be_quoted(strategy: Any) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import connection, connections, transaction
+from django.db import Error, connection, connections, transaction
 from django.db.backends.signals import connection_created
 from django.test import TestCase
 
@@ -31,6 +31,10 @@ def expire(name: str = "a") -> None:
 
 def row(name: str = "a") -> Lease:
     return Lease.objects.get(name=name)
+
+
+def threads() -> list[str]:
+    return [thread.name for thread in threading.enumerate()]
 
 
 def is_held(held: lease) -> bool:
@@ -103,6 +107,15 @@ class TestTaking(ClaimsCase):
         with lease("a", timedelta(minutes=1)) as held:
             assert held.seconds == 60
 
+    def test_it_lasts_a_year_at_most(self) -> None:
+        for ttl in (timedelta(days=365, seconds=1), timedelta.max, float("inf"), 3e11, 10**400):
+            with pytest.raises(ValueError, match="a year at most"):
+                lease("a", ttl)
+        with lease("a", timedelta(days=365)) as held:
+            held.renew()
+            with pytest.raises(LeaseHeld):
+                lease("a", 1).acquire()
+
     def test_in_a_transaction_that_may_be_rolled_back_it_is_refused(self) -> None:
         with transaction.atomic(), self.assertNumQueries(0), pytest.raises(RuntimeError, match="inside a transaction"):
             lease("a", 30).acquire()
@@ -169,8 +182,23 @@ class TestLeaving(ClaimsCase):
 
     def test_no_thread_stays_behind(self) -> None:
         with lease("left", 30):
-            assert "lease left" in [thread.name for thread in threading.enumerate()]
-        assert "lease left" not in [thread.name for thread in threading.enumerate()]
+            assert "lease left" in threads()
+        assert "lease left" not in threads()
+
+    def test_it_is_not_given_back_in_a_transaction_that_may_be_rolled_back(self) -> None:
+        held = lease("a", 30).acquire()
+        with transaction.atomic(), self.assertNumQueries(0), pytest.raises(RuntimeError, match="inside a transaction"):
+            held.release()
+        held.check()
+        assert "lease a" in threads()
+        held.release()
+        assert row().owner is None
+
+    def test_nor_is_an_error_under_way_hidden_by_that_or_a_thread_left(self) -> None:
+        self.addCleanup(transaction.set_autocommit, True)
+        with pytest.raises(ZeroDivisionError), lease("left", 30):
+            raise ZeroDivisionError(transaction.set_autocommit(False))
+        assert "lease left" not in threads()
 
 
 class TestHaving(ClaimsCase):
@@ -289,7 +317,7 @@ class TestConfirming(ClaimsCase):
             wait_for(lambda: is_held(held), "the renewal")
 
 
-class TestRenewingWithoutADatabase(ClaimsCase):
+class TestWithoutADatabase(ClaimsCase):
     """For a while the table has another name: an error on every database, for every statement."""
 
     @contextmanager
@@ -305,7 +333,7 @@ class TestRenewingWithoutADatabase(ClaimsCase):
         finally:
             rename("lease_away", table)
 
-    def test_it_is_tried_again(self) -> None:
+    def test_a_renewal_is_tried_again(self) -> None:
         connected = threading.Semaphore(0)  # once to begin with, and once after each error
 
         def count(**_: Any) -> None:
@@ -330,13 +358,31 @@ class TestRenewingWithoutADatabase(ClaimsCase):
         assert not is_held(held)
         held.release()  # as nobody has taken it
 
+    def test_it_is_given_back_by_a_second_release(self) -> None:
+        held = lease("a", 30).acquire()
+        with self.no_table(), pytest.raises(Error):
+            held.release()
+        assert row().owner == held.owner
+        held.release()
+        assert row().owner is None
+
+    def test_who_could_not_give_it_back_at_the_end_of_a_block_has_it_no_more_and_may_take_it_again(self) -> None:
+        held = lease("a", 30)
+        with ExitStack() as stack, pytest.raises(Error), held:
+            stack.enter_context(self.no_table())
+        assert row().owner
+        assert not is_held(held)
+        expire()
+        with held:
+            assert held.fence == 2
+
 
 class TestInATestCase(TestCase):
     """The transaction around a TestCase is none of the project's."""
 
     def test_it_can_be_taken_and_no_thread_renews_what_it_could_not_see(self) -> None:
         with lease("in-a-test", 30) as held:
-            assert "lease in-a-test" not in [thread.name for thread in threading.enumerate()]
+            assert "lease in-a-test" not in threads()
             held.check()
             held.renew()
             with pytest.raises(LeaseHeld):

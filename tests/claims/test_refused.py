@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from django.core.exceptions import FieldDoesNotExist, FieldError
 from django.db import models
-from django.db.models import Count, F, Q, Window
+from django.db.models import Count, F, FilteredRelation, Prefetch, Q, Window
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Rank
 
 from django_simple_queue.claims import ClaimError, claim_rows
 
-from .models import Campaign, Child, Computed, Note, PairTarget, Target, Word
+from .models import Campaign, Child, Computed, Note, PairTarget, Post, Target, Word
 from .tools import statements
 
 OPEN = Target.objects.filter(status=0)
@@ -55,6 +55,16 @@ QUERYSETS: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: OPEN.filter(campaign__target__line__done=False),
         f"the filter joins many rows (line, target); {MANY}",
     ),
+    "many joined rows of a many-to-many relation": (
+        lambda: Post.objects.filter(status=0, topics__active=True), f"the filter joins many rows (Post_topics); {MANY}"
+    ),
+    "the same from its other side": (
+        lambda: Campaign.objects.filter(post__status=0), f"the filter joins many rows (Post_topics); {MANY}"
+    ),
+    "many joined rows of a filtered relation": (
+        lambda: OPEN.alias(open=FilteredRelation("line", condition=Q(line__done=False))).filter(open__isnull=False),
+        f"the filter joins many rows (line); {MANY}",
+    ),
     "ordered by many joined rows": (lambda: OPEN.order_by("line__done"), f"the filter joins many rows (line); {MANY}"),
     "ordered by many joined rows by its model": (
         lambda: Note.objects.filter(status=0),
@@ -85,6 +95,11 @@ UPDATES: dict[str, tuple[Any, dict[str, Any], str]] = {
     ),
     "generated": (
         Computed.objects.filter(status=0), {"twice": 1}, f"'twice' {NOT_WRITTEN}"
+    ),
+    "a filter by what is generated": (
+        Computed.objects.filter(twice=0),
+        {"status": 1},
+        f"{UNSAFE.format(['twice'])}; ['twice'] are generated: filter by a column that is written as well",
     ),
     "of another table": (OPEN, {"line": 1}, f"'line' {NOT_WRITTEN}"),
     "of the parent": (Child.objects.filter(status=0), {"status": 1}, ELSEWHERE),
@@ -136,8 +151,25 @@ def test_names_and_values_that_django_does_not_know(silent: None) -> None:
         claim_rows(OPEN, limit=1, updates={"status": F("campaign__rank")})
     with pytest.raises(FieldError, match="Aggregate functions are not allowed"):
         claim_rows(OPEN, limit=1, updates={"status": Count("id")})
+    with pytest.raises(FieldError, match="Cannot resolve keyword 'more'"):
+        claim_rows(OPEN.alias(more=F("tries") + 1), limit=1, updates={"status": F("more")})
     with pytest.raises(ValueError, match="expected a number"):
         claim_rows(OPEN, limit=1, updates={"status": "x"})
+    with pytest.raises(TypeError, match=r"model instance, <Campaign"):
+        claim_rows(OPEN, limit=1, updates={"status": Campaign(pk=1)})
+
+
+@pytest.mark.parametrize(
+    "name", ["nothing", "nothing__line", Prefetch("nothing", to_attr="done")], ids=["it", "far", "as"]
+)
+def test_what_cannot_be_prefetched(silent: None, name: Any) -> None:
+    with pytest.raises(AttributeError, match="Cannot find 'nothing' on Target object"):
+        claim_rows(OPEN.prefetch_related("line_set", name), limit=1, updates={"status": 1})
+
+
+def test_many_joined_rows_of_a_generic_relation(database: None) -> None:
+    with pytest.raises(ClaimError, match=r"the filter joins many rows \(stickers\)"):
+        claim_rows(Post.objects.filter(status=0, stickers__object_id=1), limit=1, updates={"status": 1})
 
 
 def test_it_is_a_value_error_too(silent: None) -> None:

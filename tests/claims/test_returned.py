@@ -8,21 +8,42 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from django.db import models
 from django.db.models import F, Prefetch, Value
 from django.db.models.functions import Concat, Now
-from django.db.models.signals import post_save, pre_save
+from django.db.models.signals import post_init, post_save, pre_save
 from django.utils import timezone
+from django.utils.safestring import mark_safe
 
 from django_simple_queue.claims import DbNow, claim_rows
 
-from .models import Campaign, Line, Stamped, Target, Word
+from .models import Campaign, Child, Line, Stamped, Target, Word
 from .tools import assert_as_stored, loaded, statements
 
 OPEN = Target.objects.filter(status=0)
 LONG_AGO = datetime.datetime(2001, 2, 3, 4, 5, 6, 700000)
 TOKEN = UUID(int=7)
 
+
+class Label(models.TextChoices):
+    TAKEN = "taken"
+
+
+class Count(models.IntegerChoices):
+    SEVEN = 7
+
+
+class Loud(str):
+    """Text of a project's own kind."""
+
+    __slots__ = ()
+
+
 VALUES: list[dict[str, Any]] = [
+    {"label": Label.TAKEN, "tries": Count.SEVEN},
+    {"label": Loud("taken")},
+    {"label": mark_safe("<b>")},
+    {"claimer": F("status"), "tries": F("status")},
     {"tries": F("tries") + 1, "label": Concat("label", Value("!"))},
     {"label": "it's 100%s \u00fc \U0001f40d", "tries": "7"},
     {"price": "2.255"},
@@ -153,6 +174,12 @@ def test_prefetch_related_is_done_after_the_claim(with_lines: None) -> None:
     assert sent == []
 
 
+def test_what_is_prefetched_may_go_on_from_what_was_before(with_lines: None) -> None:
+    done = Prefetch("line_set", Line.objects.filter(done=True), "done")
+    (found,) = claim_rows(OPEN.prefetch_related(done, "done__target"), limit=1, updates={"status": 1})
+    assert found.done[0].target == found
+
+
 def test_nothing_is_prefetched_for_no_rows(with_lines: None) -> None:
     claim_rows(OPEN, limit=9, updates={"status": 1})
     with statements() as sent:
@@ -172,3 +199,35 @@ def test_the_queryset_stays_what_it_was(with_lines: None) -> None:
 def test_djangos_own_clock_can_be_written_too(strategy: Any) -> None:
     Target.objects.create()
     assert_as_stored(claim_rows(OPEN, limit=1, updates={"status": 1, "lease_until": Now()}))
+
+
+def test_expressions_read_what_was_there_before(strategy: Any) -> None:
+    Target.objects.create(status=3)
+    updates = {"status": 4, "tries": F("status"), "fence": 9, "claimer": F("fence") + F("status")}
+    (found,) = claim_rows(Target.objects.filter(status=3), limit=1, updates=updates)
+    assert (found.status, found.tries, found.claimer) == (4, 3, 3)
+    assert_as_stored([found])
+
+
+def test_rows_of_which_no_instances_can_be_made_stay_in_the_filter(strategy: Any) -> None:
+    """But where one statement has committed before there is anything to make them of."""
+
+    def fail(**given: Any) -> None:
+        raise RuntimeError("of the project's own")
+
+    Target.objects.bulk_create(Target() for _ in range(3))
+    Child.objects.create()
+    for model, updates in ((Target, {"status": 1}), (Target, {"status": F("status") + 1}), (Child, {"sent": True})):
+        queryset = model.objects.filter(status=0)
+        if updates == {"sent": True}:
+            queryset = model.objects.filter(sent=False)
+        count = queryset.count()
+        post_init.connect(fail, sender=model)
+        try:
+            with pytest.raises(RuntimeError, match="own"):
+                claim_rows(queryset, limit=3, updates=updates)
+        finally:
+            post_init.disconnect(fail, sender=model)
+        one_statement = strategy.__name__ == "SkipLockedReturning" and updates == {"status": 1}
+        assert queryset.count() == (0 if one_statement else count)
+        model.objects.update(**dict.fromkeys(updates, 0))

@@ -9,12 +9,15 @@ from typing import Any
 
 import pytest
 from django.db import transaction
+from django.db.transaction import TransactionManagementError
 
 from django_simple_queue.backends import ClaimSpec, ClaimStrategy, OwnSession, Session
-from django_simple_queue.exceptions import StillClaimable
+from django_simple_queue.backends.lock_then_write import LockThenWrite
+from django_simple_queue.backends.skip_locked import SkipLockedReturning
+from django_simple_queue.exceptions import StillClaimable, StrategyError
 
 from .models import Base, Campaign, Child, PairTarget, Target
-from .tools import PATIENCE, Rival, waits
+from .tools import PATIENCE, Rival, statements, waits
 
 TARGET, PAIR = "claims_target", "claims_pairtarget"
 
@@ -93,6 +96,31 @@ def test_a_source_that_joins_is_ordered_by_what_it_joins(claiming: ClaimStrategy
     assert [row[1] for row in claiming.take(joined, 5)] == [2, 1]
 
 
+def test_joins_that_cannot_be_locked_remember_that_rivals_were_met(
+    strategy: type[ClaimStrategy], rival: Rival, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on MariaDB: else all would go on meeting each other at the head."""
+    if not strategy.__dict__.get("lock") and not issubclass(strategy, SkipLockedReturning):
+        pytest.skip("it locks no rows")
+    targets(12)
+    session = Session("default")
+    monkeypatch.setattr(session.connection.features, "has_select_for_update_of", False)
+    claiming = strategy(session)
+    # Keys of several columns, as otherwise PostgreSQL needs one statement and locks what it joins as well.
+    joined = spec(key=("id", "fence"), columns=("priority", "fence"), of=TARGET)
+    rivals = iter([0])
+
+    def meet(sql: str) -> None:
+        for n in rivals if sql.startswith("SELECT") else ():
+            rival.does(lambda n=n: Target.objects.filter(priority=n).update(status=9))  # type: ignore[misc]
+
+    with statements(also=meet) as sent:
+        assert [row[2] for row in claiming.take(joined, 1)] == []
+        sent.clear()
+        assert len(claiming.take(joined, 1)) == 1
+    assert "LIMIT 4" in next(sql for sql in sent if sql.startswith("SELECT"))
+
+
 def test_columns_may_lie_in_other_tables(claiming: ClaimStrategy) -> None:
     made = [Child.objects.create(status=status) for status in (7, 8, 9)]
     source = "FROM claims_child INNER JOIN claims_base ON claims_base.id = claims_child.base_ptr_id"
@@ -161,11 +189,31 @@ def test_rows_that_the_guard_does_not_let_through_are_not_taken(claiming: ClaimS
     """As when a guard reads the clock, which has gone on since the rows were chosen."""
     targets()
     source = f"FROM {TARGET} WHERE status = %(old)s ORDER BY priority"
-    passed = spec(guard="status = %(old)s AND priority > 3", source=source, prove=True)
-    taken = {row[1] for row in claiming.take(passed, 6)}
-    assert taken <= {4, 5}
-    assert {n for n, status in enumerate(column("status")) if status} == taken
-    assert claiming.take(spec(guard="status = %(old)s AND priority > 9", source=source, prove=True), 6) == []
+    for doubt in ({"prove": True}, {"fades": True}, {"prove": True, "fades": True}):
+        passed = spec(guard="status = %(old)s AND priority > 3", source=source, **doubt)
+        assert [row[1] for row in claiming.take(passed, 6)] == [4, 5]
+        assert column("status") == [0, 0, 0, 0, 1, 1]
+        assert claiming.take(spec(guard="status = %(old)s AND priority > 9", source=source, **doubt), 6) == []
+        Target.objects.update(status=0)
+
+
+def test_rows_that_slip_from_under_the_lock_are_an_error_that_undoes_all(strategy: type[ClaimStrategy]) -> None:
+    """Where a lock is to prevent that, and nothing has said that it may be otherwise."""
+    if not issubclass(strategy, LockThenWrite) or issubclass(strategy, SkipLockedReturning):
+        pytest.skip("it believes the row count")
+    targets()
+    source = f"FROM {TARGET} WHERE status = %(old)s ORDER BY priority"
+    slips = spec(guard="status = %(old)s AND priority > 3", source=source)
+    for session in (OwnSession("default"), Session("default")):
+        with pytest.raises(StrategyError, match=r"locked 6 rows of claims_target and then wrote 2: .*compare_and_swap"):
+            strategy(session).take(slips, 6)
+        session.close()
+    with transaction.atomic():
+        with pytest.raises(StrategyError):
+            strategy(Session("default")).take(slips, 6)
+        with pytest.raises(TransactionManagementError):
+            column("status")
+    assert column("status") == [0] * 6
 
 
 def test_rows_whose_guard_is_unknown_are_not_taken(claiming: ClaimStrategy) -> None:

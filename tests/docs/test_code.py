@@ -1,7 +1,12 @@
-"""Runs the ```python blocks of each page of README and docs, in a project that has the app `shop`."""
+"""Runs the ```python blocks of each page of README and docs, in a project that has the app `shop`.
+
+A block that begins with the name of a file is one, and has to import what it needs. The others are typed in a shell in
+which all files were imported.
+"""
 
 from __future__ import annotations
 
+import importlib
 import re
 import sys
 import types
@@ -26,6 +31,7 @@ from django_simple_queue.testing import run_tasks
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.M | re.S)
+FILE = re.compile(r"# shop/(\w+)\.py\n")
 CLAIMED_FROM = {"waiting": (), "due": (), "free": (3,), "left": (1,)}  # functions of the pages, and arguments
 BLOCKS = {page: BLOCK.findall(page.read_text()) for page in PAGES}
 
@@ -48,8 +54,8 @@ def sync_stock() -> None:
 
 
 @pytest.fixture
-def shop(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    """The app that the documentation speaks of."""
+def shop(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
+    """The folder of the app that the documentation speaks of."""
     package, tasks = types.ModuleType("shop"), types.ModuleType("shop.tasks")
     package.__path__ = [str(tmp_path)]
     for function in (send_invoice, sync_stock):
@@ -61,7 +67,9 @@ def shop(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     with override_settings(
         DJANGO_SIMPLE_QUEUE_ALLOWED_TASKS=["shop.tasks.*"], INSTALLED_APPS=[*settings.INSTALLED_APPS, "shop"]
     ):
-        yield
+        yield tmp_path
+    for name in [name for name in sys.modules if name.startswith("shop.")]:
+        del sys.modules[name]
     apps.all_models.pop("shop", None)
     apps.clear_cache()
     registry._strategies[:] = strategies
@@ -90,14 +98,27 @@ def assert_served(name: str, queryset: Any) -> None:
     assert judged.problem is None, judged
 
 
-def run(page: Path) -> None:
-    names: dict[str, object] = {"__name__": "shop.documentation"}
+def file(folder: Path, name: str, code: str) -> dict[str, object]:
+    """What is in the file once it is imported."""
+    (folder / f"{name}.py").write_text(code)
+    importlib.invalidate_caches()
+    return vars(importlib.import_module(f"shop.{name}"))
+
+
+@contextmanager
+def running(page: Path, folder: Path) -> Iterator[dict[str, Any]]:
+    """What there is in the shell once all has run."""
+    names: dict[str, Any] = {"__name__": "shop.documentation"}
     made: list[type[Model]] = []
     try:
         for block in BLOCKS[page]:
             above = page.read_text().partition(block)[0].count("\n")  # so that a traceback names the page's line
+            code = "\n" * above + block
             with tables(names, made):
-                exec(compile("\n" * above + block, str(page), "exec"), names)
+                if found := FILE.match(block):
+                    names |= file(folder, found[1], code) | {"__name__": "shop.documentation"}
+                else:
+                    exec(compile(code, str(page), "exec"), names)
         cases = [one for one in names.values() if isinstance(one, type) and issubclass(one, unittest.TestCase)]
         for case in cases:
             for name in unittest.defaultTestLoader.getTestCaseNames(case):
@@ -106,6 +127,7 @@ def run(page: Path) -> None:
         for name, arguments in CLAIMED_FROM.items():
             if callable(function := names.get(name)):
                 assert_served(name, function(*arguments))
+        yield names
     finally:
         for model in reversed(made):
             with connection.schema_editor() as editor:
@@ -114,14 +136,46 @@ def run(page: Path) -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("page", pages(models=False))
-def test_the_code_of_a_page_runs(page: Path, shop: None) -> None:
-    run(page)
+def test_the_code_of_a_page_runs(page: Path, shop: Path) -> None:
+    with running(page, shop):
+        pass
 
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("page", pages(models=True))
-def test_the_code_of_a_page_with_tables_runs(page: Path, shop: None) -> None:
-    run(page)
+def test_the_code_of_a_page_with_tables_runs(page: Path, shop: Path) -> None:
+    with running(page, shop):
+        pass
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_message_that_cannot_be_sent_stops_no_other_and_is_put_aside(shop: Path) -> None:
+    with running(ROOT / "docs/how-to/relay-an-outbox.md", shop) as names:
+        message = names["Message"].objects
+        bad, good = (message.create(topic=topic, body={}) for topic in ("bad", "good"))
+
+        def send(topic: str, *rest: object) -> None:
+            if topic == "bad":
+                raise ConnectionError
+
+        for fence in range(1, names["MOST_TRIES"] + 1):
+            assert names["relay"](send) == (2 if fence == 1 else 1)
+            assert message.get(pk=good.pk).status == 1
+            assert message.get(pk=bad.pk).status == (2 if fence == names["MOST_TRIES"] else 0)
+            message.update(claimed_until=None)
+        assert names["relay"](send) == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_delivery_whose_sender_died_in_its_last_try_is_given_up(shop: Path) -> None:
+    def fail(*given: object) -> None:
+        raise ConnectionError
+
+    with running(ROOT / "docs/how-to/send-webhooks.md", shop) as names:
+        late = names["Delivery"].objects.create(url="https://example.org", body={}, tries=names["MOST_TRIES"])
+        assert names["deliver"](fail) == 1
+        late.refresh_from_db()
+        assert late.status == 2
 
 
 def test_there_is_code_to_run() -> None:

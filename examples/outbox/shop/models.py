@@ -13,7 +13,7 @@ class Order(models.Model):
 class Message(models.Model):
     topic = models.CharField(max_length=50)
     body = models.JSONField()
-    status = models.IntegerField(default=0)  # 0 waits, 1 sent
+    status = models.IntegerField(default=0)  # 0 waits, 1 sent, 2 put aside
     claimed_until = models.DateTimeField(null=True)  # the lease: until then it is with one relay
     fence = models.IntegerField(default=0)  # how often it was claimed
 

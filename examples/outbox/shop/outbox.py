@@ -1,5 +1,6 @@
 """Write what is to be told with what it is about; claim it, send it, say that it was sent."""
 
+import logging
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -12,6 +13,9 @@ from django_simple_queue.claims import DbNow, claim_rows
 from .models import Message, Order
 
 LEASE = 2  # seconds; short, so that the example need not wait for a dead relay's to end. A minute is usual
+MOST_TRIES = 20
+
+logger = logging.getLogger(__name__)
 
 
 def place_order(total: int) -> Order:
@@ -34,6 +38,14 @@ def relay(send: Callable[[Message], bool]) -> int:
     for message in batch:
         if time.monotonic() > enough:
             break  # the rest is free again when its lease ends
-        if send(message):
-            Message.objects.filter(pk=message.pk, fence=message.fence).update(status=1)
+        mine = Message.objects.filter(pk=message.pk, fence=message.fence)
+        try:
+            sent = send(message)
+        except Exception:  # whatever it is: one message must not stop the others
+            logger.exception("message %s, try %s", message.pk, message.fence)
+            sent = False
+        if sent:
+            mine.update(status=1)
+        elif message.fence >= MOST_TRIES:
+            mine.update(status=2)
     return len(batch)
