@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from django.apps import apps
-from django.db import connection, transaction
+from django.db import connection, connections, transaction
 from django.test import TransactionTestCase
 
 from django_simple_queue.backends.compare_and_swap import CompareAndSwap
@@ -54,6 +54,7 @@ def strategy(request: pytest.FixtureRequest, database: None, settings: Any) -> A
     if not fit.ok:
         assert not flag or not getattr(connection.features, flag), "the flag allows it, but it says it does not fit"
         pytest.skip(fit.why)
+    vars(connections["default"]).pop("_dsq_claim_strategies", None)  # one of the test before may have met rivals
     settings.DJANGO_SIMPLE_QUEUE_CLAIM_STRATEGY = f"{request.param.__module__}.{request.param.__name__}"
     return request.param
 

@@ -18,7 +18,7 @@ from django_simple_queue.claims import ClaimError, DbNow, claim_rows
 from django_simple_queue.claims.compiled import compiled
 
 from .models import Campaign, Line, PairTarget, Stamped, Target, Word
-from .tools import Rival, another_alias, assert_as_stored, statements, waits
+from .tools import Rival, assert_as_stored, statements, waits
 
 ALL = Target.objects.all()
 OPEN = Target.objects.filter(status=0)
@@ -130,24 +130,6 @@ def test_a_lookup_of_the_projects_own_proves_nothing(database: None) -> None:
         field._unregister_lookup(Unlike, "unlike")
 
 
-def test_times_prove_themselves_as_they_are_stored(strategy: Any) -> None:
-    """In an hour that comes twice: for an alias with a TIME_ZONE some databases store what the clocks there show."""
-    for zone in (None, BERLIN):
-        with another_alias(TIME_ZONE=zone) as alias:
-            for limit, value in ((FIRST_TIME, SECOND_TIME), (SECOND_TIME, FIRST_TIME)):
-                early = Target.objects.using(alias).create(lease_until=NOW)
-                queryset = Target.objects.using(alias).filter(lease_until__lt=limit)
-                Target.objects.using(alias).filter(pk=early.pk).update(lease_until=value)
-                stays = queryset.exists()
-                Target.objects.using(alias).filter(pk=early.pk).update(lease_until=NOW)
-                if stays:
-                    with pytest.raises(ClaimError, match=STILL_INSIDE):
-                        claim_rows(queryset, limit=1, updates={"lease_until": value})
-                else:
-                    assert claim_rows(queryset, limit=1, updates={"lease_until": value}) == [early]
-                Target.objects.all().delete()
-
-
 def test_a_field_of_the_projects_own_proves_nothing(strategy: Any) -> None:
     Stamped.objects.create(tens=11)
     with pytest.raises(ClaimError, match=STILL_INSIDE):
@@ -253,25 +235,6 @@ def test_whether_a_value_is_the_same_is_asked_of_the_database(targets: list[Targ
             found = claim_rows(queryset, limit=9, updates={name: new})
             assert len(found) == 4, (name, new)
             assert_as_stored(found)
-
-
-def test_a_row_that_is_claimed_by_a_lease_comes_back_when_that_is_over(targets: list[Target]) -> None:
-    def take(minutes: int) -> list[Target]:
-        free = ALL.filter(Q(lease_until=None) | Q(lease_until__lt=DbNow()), status=0).order_by("priority")
-        until = DbNow() + timedelta(minutes=minutes)
-        return claim_rows(free, limit=2, updates={"lease_until": until, "fence": F("fence") + 1})
-
-    def finish(one: Target) -> int:
-        return Target.objects.filter(pk=one.pk, fence=one.fence).update(status=1)
-
-    first, second = take(5)
-    assert (first.fence, second.fence) == (1, 1)
-    assert [one.priority for one in take(5)] == [2, 3]
-    Target.objects.filter(pk=first.pk).update(lease_until=DbNow() - timedelta(seconds=1))
-    again, _ = take(5)
-    assert (again, again.fence) == (first, 2)
-    assert [finish(first), finish(again), finish(second)] == [0, 1, 1]
-    assert take(5) == []
 
 
 def test_updates_may_look_into_other_tables(targets: list[Target]) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.db import Error, OperationalError, connection, connections, transaction
+from django.db.models import F
 
 from django_simple_queue.backends import Session
 from django_simple_queue.claims import claim_rows
@@ -186,3 +187,28 @@ def test_a_serialization_failure_is_raised_at_once(rival: Rival) -> None:
                 take(using=alias)
             transaction.set_rollback(True, using=alias)
         assert len(reads_and_writes(sent)) <= 2
+
+
+def test_innodb_at_repeatable_read_keeps_what_was_claimed_and_the_gaps_beside_it(strategy: Any, rival: Rival) -> None:
+    """In the caller's transaction, whose isolation it is."""
+    if connection.vendor != "mysql":
+        pytest.skip("see the serialization failures of PostgreSQL")
+    Target.objects.update(priority=F("priority") * 10)
+
+    def add() -> int:
+        with another_alias("third", OPTIONS=IMPATIENT["mysql"]) as alias:
+            return int(Target.objects.using(alias).create(priority=25).priority)
+
+    with another_alias(OPTIONS={"isolation_level": repeatable_read()}) as alias, transaction.atomic(using=alias):
+        assert OPEN.using(alias).count() == 6  # what it goes on seeing
+        assert rival.does(take) == [0, 10]
+        found: list[int] = []
+        until(lambda: found.extend(take(using=alias)) or found)  # compare-and-swap looks where rows were
+        assert not {0, 10} & {*found}
+        if strategy.__name__ == "CompareAndSwap":
+            assert rival.does(add) == 25
+        else:
+            assert found == [20, 30]
+            with pytest.raises(OperationalError, match="Lock wait timeout"):
+                rival.does(add)
+    assert not {0, 10, *found} & {*take(), *take()}

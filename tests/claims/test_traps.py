@@ -1,23 +1,20 @@
-"""Traps that others fell into, and those that were met on the way; see also the guard's own."""
+"""Traps that others fell into, and those that were met on the way; see also those of guards and of clocks."""
 
 from __future__ import annotations
 
-import datetime
 import json
 import time
-from contextlib import nullcontext
 from typing import Any
 
 import pytest
 from django.db import OperationalError, connection, connections, transaction
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Exists, OuterRef
 
 from django_simple_queue.backends import Session
-from django_simple_queue.claims import DbNow, claim_rows, lease
+from django_simple_queue.claims import claim_rows, lease
 
 from .models import Base, Campaign, Child, Heap, Line, PairTarget, Target
 from .tools import (
-    IMPATIENT,
     PATIENCE,
     Rival,
     another_alias,
@@ -252,82 +249,7 @@ def test_a_serialization_failure_outside_any_transaction_is_tried_again(
     assert other.result(PATIENCE) in ([1], [2])
 
 
-def test_innodb_at_repeatable_read_keeps_what_was_claimed_and_the_gaps_beside_it(strategy: Any, rival: Rival) -> None:
-    """In the caller's transaction, whose isolation it is."""
-    if connection.vendor != "mysql":
-        pytest.skip("see the serialization failures of PostgreSQL")
-    Target.objects.bulk_create(Target(priority=n) for n in range(0, 60, 10))
-    queryset = OPEN.order_by("priority")
-
-    def take(**given: Any) -> list[int]:
-        return [one.priority for one in claim_rows(queryset, limit=2, updates={"status": 1}, **given)]
-
-    def add() -> int:
-        with another_alias("third", OPTIONS=IMPATIENT["mysql"]) as alias:
-            return int(Target.objects.using(alias).create(priority=25).priority)
-
-    with another_alias(OPTIONS={"isolation_level": repeatable_read()}) as alias, transaction.atomic(using=alias):
-        assert queryset.using(alias).count() == 6  # what it goes on seeing
-        assert rival.does(take) == [0, 10]
-        found: list[int] = []
-        until(lambda: found.extend(take(using=alias)) or found)  # compare-and-swap looks where rows were
-        assert not {0, 10} & {*found}
-        if strategy.__name__ == "CompareAndSwap":
-            assert rival.does(add) == 25
-        else:
-            assert found == [20, 30]
-            with pytest.raises(OperationalError, match="Lock wait timeout"):
-                rival.does(add)
-    assert not {0, 10, *found} & {*take(), *take()}
-
-
-# -- 15, 17: clocks and leases -----------------------------------------------------------------------------------
-
-
-def test_the_clock_of_a_claim_goes_on_during_a_transaction(strategy: Any) -> None:
-    Target.objects.create(lease_until=None)
-    with transaction.atomic():
-        Target.objects.update(lease_until=DbNow())
-        expired = Target.objects.filter(lease_until__lt=DbNow())
-        until(lambda: claim_rows(expired, limit=1, updates={"lease_until": DbNow() + datetime.timedelta(hours=1)}))
-        assert claim_rows(expired, limit=1, updates={"lease_until": DbNow() + datetime.timedelta(hours=1)}) == []
-
-
-def test_rows_that_expire_between_the_look_and_the_write_are_left(strategy: Any) -> None:
-    Target.objects.bulk_create(Target(priority=n) for n in range(9))
-    fresh = OPEN.filter(lease_until__gt=DbNow()).order_by("priority")
-    for in_transaction in (False, True):
-        Target.objects.update(status=0, lease_until=DbNow() + datetime.timedelta(hours=1))
-        soon = Target.objects.filter(priority__in=[0, 4, 7])
-        soon.update(lease_until=DbNow() + datetime.timedelta(seconds=0.3))
-        began = time.monotonic()
-
-        def wait(execute: Any, sql: str, *rest: Any, began: float = began) -> Any:
-            if "UPDATE claims_target" in sql.replace('"', "").replace("`", ""):
-                time.sleep(max(0, began + 0.4 - time.monotonic()))
-            return execute(sql, *rest)
-
-        with transaction.atomic() if in_transaction else nullcontext(), connection.execute_wrapper(wait):
-            found = claim_rows(fresh, limit=9, updates={"status": 1})
-        assert [one.priority for one in found] == [1, 2, 3, 5, 6, 8]
-        assert Target.objects.filter(status=1).count() == 6
-
-
-def test_a_claim_that_is_suspended_for_longer_than_its_own_lease_is_tried_again(strategy: Any) -> None:
-    """What it has written is over by the time that it is looked whether the row has left the filter."""
-    Target.objects.create()
-    free = Target.objects.filter(Q(lease_until=None) | Q(lease_until__lt=DbNow()))
-    pauses = iter([0.3])
-
-    def pause(sql: str) -> None:
-        if "UPDATE " in sql and "SET " in sql:
-            time.sleep(next(pauses, 0))
-
-    with statements(also=pause):
-        updates = {"lease_until": DbNow() + datetime.timedelta(seconds=0.2), "fence": F("fence") + 1}
-        (found,) = claim_rows(free, limit=1, updates=updates)
-    assert found.fence == 1
-    assert next(pauses, None) is None
+# -- 17: leases ---------------------------------------------------------------------------------------------------
 
 
 def test_a_renewal_that_waits_behind_confirm_is_no_loss(database: None) -> None:
