@@ -20,8 +20,6 @@ CHANNEL = "django_simple_queue"  # on which PostgreSQL tells idle workers of new
 class Dialect:
     begin = "BEGIN"
     one_writer = False  # whether a transaction that writes keeps all others from writing
-    # Sent on a caller's connection before its transaction, for that one only.
-    before_transaction: str | None = None
     # Sent before a claim on a caller's connection: the database is to say at once that it is busy, and we wait.
     be_impatient: str | None = None
     # How long a statement may wait for a row lock, set for one transaction; None: cannot be said.
@@ -77,6 +75,10 @@ class Dialect:
 
     def be_patient(self) -> str | None:
         """What will take `be_impatient` back."""
+        return None
+
+    def before_transaction(self) -> str | None:
+        """Sent on a caller's open connection before its transaction, for that one only."""
         return None
 
     def wake(self, workers: str, idle: str) -> str | None:
@@ -162,7 +164,6 @@ class SQLiteDialect(Dialect):
 
 class MySQLDialect(Dialect):
     begin = "START TRANSACTION"
-    before_transaction = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED"
     lock_timeout = "SET SESSION innodb_lock_wait_timeout = 1"
 
     def now(self) -> str:
@@ -177,6 +178,10 @@ class MySQLDialect(Dialect):
 
     def index_hint(self, index: str | None) -> str:
         return f"FORCE INDEX ({index})" if index else ""
+
+    def before_transaction(self) -> str | None:
+        is_so = self.connection.isolation_level == "read committed"  # as Django has set it, and sets by default
+        return None if is_so else "SET TRANSACTION ISOLATION LEVEL READ COMMITTED"
 
     def read_after_conflict(self) -> str:
         # REPEATABLE READ hides the row from a plain read; FOR UPDATE after INSERT IGNORE deadlocks.

@@ -73,8 +73,8 @@ class Session:
             yield
             return
         self.connection.ensure_connection()
-        if self.dialect.before_transaction:
-            self.write(self.dialect.before_transaction)
+        if before := self.dialect.before_transaction():
+            self.write(before)
         mode = getattr(self.connection, "transaction_mode", None)
         try:
             if mode is None and hasattr(self.connection, "transaction_mode"):

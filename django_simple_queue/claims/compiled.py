@@ -54,7 +54,7 @@ def compiled(queryset: QuerySet[Any], updates: Mapping[str, Any], using: str) ->
     query = queryset.query.chain()
     fields = fields_written(queryset.model, updates)
     values = {name: _plain(fields[name], value) for name, value in updates.items()}
-    rows = Rows(queryset, using)
+    rows = rows_of(queryset, using)
     source, joins = _source(query, rows.pk_fields, using)
     table = query.get_initial_alias()
     conditions = guard.own_conditions(query, table)
@@ -126,14 +126,23 @@ def _source(query: Query, pk_fields: Iterable[Field[Any, Any]], using: str) -> t
     query.clear_select_clause()
     query.add_fields([field.attname for field in pk_fields])
     compiler = query.get_compiler(using)
-    compiler.setup_query()
-    compiler.get_order_by()  # adds what is joined for the order alone, which as_sql() takes back
-    check_joins(query)
+    if _order_may_join(query):
+        compiler.setup_query()
+        compiler.get_order_by()  # adds what is joined for the order alone, which as_sql() takes back
+        check_joins(query)
     joins = sum(1 for count in query.alias_refcount.values() if count) > 1
     sql, params = compiler.as_sql()
     head = f"SELECT {', '.join(column for _, (column, _), _ in compiler.select)} "
     assert sql.startswith(head), sql
     return (sql[len(head) :], params), joins
+
+
+def _order_may_join(query: Query) -> bool:
+    """False if it orders by columns of the table alone, by their names."""
+    opts: Any = query.get_meta()
+    order = query.order_by or (opts.ordering if query.default_ordering else ())
+    own = {field.name for field in opts.local_concrete_fields if not field.is_relation}
+    return not all(isinstance(one, str) and one.lstrip("-") in own for one in order)
 
 
 def _where(query: Query, conditions: list[Any], using: str) -> SQL:
@@ -157,16 +166,26 @@ def _assignments(model: type[Model], updates: Mapping[str, Any], using: str) -> 
     return sql[len(head) :], params
 
 
+def rows_of(queryset: QuerySet[Any], using: str) -> Rows:
+    """Made once for each connection, model and choice of fields."""
+    names, are_left_out = queryset.query.deferred_loading
+    which = queryset.model, (frozenset(names), are_left_out)
+    known: dict[Any, Rows] = connections[using].__dict__.setdefault("_dsq_rows", {})
+    if which not in known:
+        known[which] = Rows(*which, using)
+    return known[which]
+
+
 class Rows:
     """The columns that a queryset's instances are made of, and how they are made."""
 
-    def __init__(self, queryset: QuerySet[Any], using: str) -> None:
-        query = Query(queryset.model)
-        query.deferred_loading = queryset.query.deferred_loading
-        self.model, self.using = queryset.model, using
+    def __init__(self, model: type[Model], deferred: Any, using: str) -> None:
+        query = Query(model)
+        query.deferred_loading = deferred
+        self.model, self.using = model, using
         self.compiler = query.get_compiler(using)
         self.compiler.pre_sql_setup()
-        self.pk_fields = queryset.model._meta.pk_fields
+        self.pk_fields: Any = model._meta.pk_fields
         quote = _quote(self.compiler)
         table = quote(query.base_table)
         self.key = tuple(f"{table}.{quote(field.column)}" for field in self.pk_fields)
@@ -175,11 +194,11 @@ class Rows:
         self.source = f"FROM {' '.join(self.compiler.get_from_clause()[0])}"
         self.inherits = self.source != f"FROM {table}"
         self.computed = any(is_generated(each.target) for each in self.expressions)
+        self.names = [expression.target.attname for expression in self.expressions]
 
     def maker(self, written: Mapping[str, Any]) -> Callable[[tuple[Any, ...]], Any]:
         """An instance of each row, which is the key and then the columns; `written` is what they do not show yet."""
-        names = [expression.target.attname for expression in self.expressions]
-        converters = self.compiler.get_converters(self.expressions)
+        names, converters = self.names, self.compiler.get_converters(self.expressions)
         fields = {field.attname: field for field in self.model._meta.concrete_fields}
         shown = {
             names.index(name): fields[name].to_python(fields[name].get_prep_value(value))
