@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 from ..backends.base import ClaimSpec, ClaimStrategy, only_where
+from ..backends.dialects import Dialect
 from ..backends.session import Session
 from ..states import CANCELLED, LOWEST_RANK, QUEUED, SCHEDULED
 from .sql import ATTEMPT, ENDED, TASK, WAITING
@@ -45,37 +46,49 @@ def _promote_spec(which: str, order: str) -> ClaimSpec:
 
 
 def outlook(session: Session, queues: Sequence[str], most: int) -> Outlook:
-    """One look at what there is to do, for one queue after the other or for all."""
-    dialect = session.dialect
-    runnable = 0
-    for queue in queues or (None,):
-        rank = dialect.quote("rank")
-        which = f"{rank} >= {LOWEST_RANK}" if queue is None else "queue = %(queue)s"
-        sql = (
-            f"SELECT 1 FROM {TASK} {dialect.index_hint('dsq_claim_any' if queue is None else 'dsq_claim_queue')}"
-            f" WHERE {which} AND status = {QUEUED} AND holder IS NULL"
-            f" AND (run_after IS NULL OR run_after <= {dialect.now()})"
-            f" AND (expires IS NULL OR expires > {dialect.now()})"
-            # In claim order: else a database may think that the first rows of the table will do.
-            f" ORDER BY {rank}, seq {dialect.limit(most)}"
-        )
-        runnable += len(session.attempt(lambda sql=sql, queue=queue: session.rows(sql, {"queue": queue})))  # type: ignore[misc]
-        if runnable >= most:
-            break
-    return Outlook(runnable, due_in(session))
+    """One look, in one statement, at what there is to do in these queues, or in all if none is given."""
+    dialect, rank = session.dialect, session.dialect.quote("rank")
+    params = {f"queue{i}": queue for i, queue in enumerate(queues)}
+    looks = [_runnable(dialect, f"queue = %({name})s", "dsq_claim_queue", rank, most) for name in params]
+    looks = looks or [_runnable(dialect, f"{rank} >= {LOWEST_RANK}", "dsq_claim_any", rank, most)]
+    rows = _look(session, [*looks, _next_due(dialect)], params)
+    return Outlook(sum(kind for kind, _, _ in rows), _seconds_until(session, rows))
 
 
 def due_in(session: Session) -> float | None:
     """Seconds until the next SCHEDULED task is due, 0 if one is overdue."""
-    dialect = session.dialect
-    sql = (
-        f"SELECT run_after, {dialect.now()} FROM {TASK} WHERE status = {SCHEDULED} AND holder IS NULL"
-        f" ORDER BY run_after {dialect.limit(1)}"
+    return _seconds_until(session, _look(session, [_next_due(session.dialect)], {}))
+
+
+def _runnable(dialect: Dialect, which: str, index: str, rank: str, most: int) -> str:
+    return (
+        f"SELECT 1 AS kind, run_after, {dialect.now()} AS moment FROM {TASK} {dialect.index_hint(index)}"
+        f" WHERE {which} AND status = {QUEUED} AND holder IS NULL"
+        f" AND (run_after IS NULL OR run_after <= {dialect.now()})"
+        f" AND (expires IS NULL OR expires > {dialect.now()})"
+        # In claim order: else a database may think that the first rows of the table will do.
+        f" ORDER BY {rank}, seq {dialect.limit(most)}"
     )
-    rows = session.attempt(lambda: session.rows(sql))
-    if not rows:
+
+
+def _next_due(dialect: Dialect) -> str:
+    return (
+        f"SELECT 0 AS kind, run_after, {dialect.now()} AS moment FROM {TASK} {dialect.index_hint('dsq_due')}"
+        f" WHERE status = {SCHEDULED} AND holder IS NULL ORDER BY run_after {dialect.limit(1)}"
+    )
+
+
+def _look(session: Session, looks: Sequence[str], params: Mapping[str, object]) -> list[tuple[int, Any, Any]]:
+    """Rows of (1 for what is runnable, 0 for what will be; when it is due; now)."""
+    sql = " UNION ALL ".join(f"SELECT * FROM ({look}) AS look{i}" for i, look in enumerate(looks))
+    return session.attempt(lambda: session.rows(sql, params))
+
+
+def _seconds_until(session: Session, rows: Sequence[tuple[int, Any, Any]]) -> float | None:
+    times = [session.dialect.to_seconds(time) for kind, *of_row in rows if kind == 0 for time in of_row]
+    if not times:
         return None
-    due, now = (dialect.to_seconds(value) for value in rows[0])
+    due, now = times
     return 0.0 if due is None or now is None else max(0.0, due - now)
 
 

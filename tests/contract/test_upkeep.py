@@ -71,7 +71,7 @@ class TestOutlook(TransitionCase):
         self.add(status=Task.SCHEDULED, run_after=ahead(hours=1))
         wait = due_in(self.session)
         assert wait is not None
-        assert 3590 < wait <= 3600
+        assert 3590 < wait < 3601
         self.add(status=Task.SCHEDULED, run_after=ago(hours=1))
         assert due_in(self.session) == 0
 
