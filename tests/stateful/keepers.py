@@ -157,9 +157,12 @@ class Keepers(Runners):
         A lease and a heartbeat are one second.
         """
         self.clock += seconds * SECOND
-        silent = self.silent(seconds)
+        seen = self.seen
+        silent = self.silent()
         if self.slow and any(actor.open and (self.is_dead(actor) or actor.id in silent) for actor in self.actors):
-            return  # the row of a dead worker goes only when it is known that nothing is held
+            self.seen = seen  # the row of a dead worker goes only when it is known that nothing is held: no look
+            return
+        self.looked = self.clock
         for worker_id in silent:
             del self.beats[worker_id], self.seen[worker_id]
         held = rescue.held_numbers(self.keeper)
@@ -174,9 +177,9 @@ class Keepers(Runners):
             dead = set(Worker.objects.filter(state=Worker.DEAD).values_list("pk", flat=True))
             assert not dead, "a dead worker under whose id nothing is held"
 
-    def silent(self, seconds: int) -> list[int]:
+    def silent(self) -> list[int]:
         """Whose beats have not moved during one whole lease that this keeper watched, its own beats in time."""
-        if seconds > 2:
+        if self.looked and self.clock - self.looked > 2 * SECOND:
             self.seen = {}
         self.seen = {worker_id: known for worker_id, known in self.seen.items() if worker_id in self.beats}
         for worker_id, beats in self.beats.items():

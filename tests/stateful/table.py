@@ -70,6 +70,7 @@ class Table(RuleBasedStateMachine):
         self.watch = Watch(self.strategy, lease=1, heartbeat=1)
         self.seen: dict[int, tuple[int, int]] = {}  # what that watch knows: beats, and since when
         self.clock = SECOND
+        self.looked = 0  # when it looked last
         self.slow = waits_long(self.keeper)  # then what may be locked is seldom touched
         for actor in self.actors:
             self.register(actor)
