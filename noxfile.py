@@ -55,7 +55,8 @@ ONCE_PER_DATABASE = (
         for name in ("atomic", "backlog", "deaths", "hygiene", "leases", "options", "processes")
     ),
     *(f"tests/worker/test_{name}.py" for name in ("retries", "starting", "stopping", "threads", "time")),
-    *(f"tests/claims/test_{name}.py" for name in ("broken", "holding", "leases", "leases_async", "machine", "races")),
+    *(f"tests/claims/test_{name}.py" for name in ("broken", "holding", "machine", "races")),
+    *(f"tests/claims/test_leases{name}.py" for name in ("", "_async", "_held", "_mishaps")),
 )
 
 

@@ -21,8 +21,8 @@ from django_simple_queue.models import Lease
 
 from .case import ClaimsCase
 from .crew import wait_for
+from .holders import RIVAL, beside, expire, row, threads
 from .models import Heap
-from .test_leases import RIVAL, beside, expire, row, threads
 from .tools import repeatable_read
 
 
