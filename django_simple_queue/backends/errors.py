@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
-from django.db import InterfaceError
+from django.db import Error, InterfaceError
 
 # lock wait timeout, deadlock, snapshot isolation (MariaDB >= 11.6.2); cut off by KILL QUERY or a statement timeout
 MYSQL_BUSY = {1205, 1213, 1020, 1317, 3024, 1969}
@@ -82,7 +85,18 @@ def _by_text(error: BaseException) -> Trouble:
     return Trouble.OTHER
 
 
-def advice(error: BaseException, *, in_transaction: bool) -> str | None:
+@contextmanager
+def advised(session: Any) -> Iterator[None]:
+    """Inside, an error of the database whose text does not explain it says what to do about it, too."""
+    try:
+        yield
+    except Error as error:
+        if more := _advice(error, in_transaction=session.in_transaction):
+            raise type(error)(f"{error}: {more}") from error
+        raise
+
+
+def _advice(error: BaseException, *, in_transaction: bool) -> str | None:
     """What to do about an error that its text does not explain."""
     cause = error.__cause__ or error
     if in_transaction and type(cause).__module__ == "sqlite3" and trouble(error) is Trouble.BUSY:

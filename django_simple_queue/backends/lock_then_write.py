@@ -47,12 +47,11 @@ class LockThenWrite(ClaimStrategy):
         if spec.of and self.lock and not session.connection.features.has_select_for_update_of:
             # It would lock the joined rows as well.
             return self.without_locks._take(spec, limit)
-        with session.transaction():
-            lock = self.lock.format(f" OF {spec.of}" if spec.of else "")
-            if session.connection.features.has_select_for_no_key_update:
-                lock = lock.replace("FOR UPDATE", "FOR NO KEY UPDATE")  # others may add rows that refer to these
-            rows = write(spec, spec.cut(session.rows(spec.candidates(session, limit, lock), spec.params)))
-            return self._as_taken(spec, spec.keys_of(rows)) if spec.reread else rows
+        lock = self.lock.format(f" OF {spec.of}" if spec.of else "")
+        if session.connection.features.has_select_for_no_key_update:
+            lock = lock.replace("FOR UPDATE", "FOR NO KEY UPDATE")  # others may add rows that refer to these
+        rows = write(spec, spec.cut(session.rows(spec.candidates(session, limit, lock), spec.params)))
+        return self._as_taken(spec, spec.keys_of(rows)) if spec.reread else rows
 
     def _write_at_once(self, spec: ClaimSpec, rows: list[Row]) -> list[Row]:
         """All of `rows`, or an error, after which what was written must not be committed."""

@@ -18,7 +18,7 @@ from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Greatest
 
 from ..backends import Session
-from ..backends.errors import advice
+from ..backends.errors import advised
 from ..backoff import pause
 from ..clock import clock
 from ..conf import get_settings
@@ -159,12 +159,8 @@ class lease:
         """
         if not connections[self.alias].in_atomic_block:
             raise RuntimeError(f"confirm() of lease {self.name!r} belongs into the transaction that it is to protect.")
-        try:
+        with advised(Session(self.alias)):
             prolonged = self._prolong()
-        except Error as error:
-            if more := advice(error, in_transaction=True):
-                raise type(error)(f"{error}: {more}") from error
-            raise
         if not prolonged:
             self.deadline = 0
             raise self._lost()

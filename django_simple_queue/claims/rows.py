@@ -7,11 +7,11 @@ from typing import Any, TypeVar
 
 from asgiref.sync import sync_to_async
 from django.core.exceptions import EmptyResultSet
-from django.db import Error, router
+from django.db import router
 from django.db.models import Model, QuerySet, prefetch_related_objects
 
 from ..backends import ClaimStrategy, Session, get_strategy
-from ..backends.errors import advice
+from ..backends.errors import advised
 from ..conf import get_settings
 from ..exceptions import ClaimError, StillClaimable
 from .compiled import compiled
@@ -46,7 +46,8 @@ def claim_rows(
         raise RuntimeError("claim_rows(durable=True) cannot be part of a transaction, which might be rolled back.")
     try:
         spec, instance = compiled(queryset, updates, alias)
-        claimed = strategy.take(spec, limit, row=instance)
+        with advised(strategy.session):
+            claimed = strategy.take(spec, limit, row=instance)
     except EmptyResultSet:
         return []
     except StillClaimable:
@@ -54,10 +55,6 @@ def claim_rows(
             "claim_rows(): the updates leave claimed rows inside the filter (they would be given out again);"
             " nothing was changed"
         ) from None
-    except Error as error:
-        if more := advice(error, in_transaction=strategy.session.in_transaction):
-            raise type(error)(f"{error}: {more}") from error
-        raise
     if asked._prefetch_related_lookups:
         prefetch_related_objects(claimed, *asked._prefetch_related_lookups)
     return claimed

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -13,6 +13,7 @@ from ..states import CANCELLED, LOWEST_RANK, QUEUED, SCHEDULED
 from .sql import ATTEMPT, ENDED, TASK, WAITING
 
 BATCH = 500
+RUNNABLE, NEXT = 1, 2  # kinds of rows that a look gives
 BATCHES = 10  # in one pass: whoever calls has other duties
 
 
@@ -51,18 +52,22 @@ def outlook(session: Session, queues: Sequence[str], most: int) -> Outlook:
     params = {f"queue{i}": queue for i, queue in enumerate(queues)}
     looks = [_runnable(dialect, f"queue = %({name})s", "dsq_claim_queue", rank, most) for name in params]
     looks = looks or [_runnable(dialect, f"{rank} >= {LOWEST_RANK}", "dsq_claim_any", rank, most)]
-    rows = _look(session, [*looks, _next_due(dialect)], params)
-    return Outlook(sum(kind for kind, _, _ in rows), _seconds_until(session, rows))
+    looks.append(_next_due(dialect))
+    sql = " UNION ALL ".join(f"SELECT * FROM ({look}) AS look{i}" for i, look in enumerate(looks))
+    rows = session.attempt(lambda: session.rows(sql, params))
+    waits = [_seconds_until(dialect, due, now) for kind, due, now in rows if kind == NEXT]
+    return Outlook(len(rows) - len(waits), waits[0] if waits else None)
 
 
-def due_in(session: Session) -> float | None:
-    """Seconds until the next SCHEDULED task is due, 0 if one is overdue."""
-    return _seconds_until(session, _look(session, [_next_due(session.dialect)], {}))
+def _seconds_until(dialect: Dialect, due: Any, now: Any) -> float:
+    """0 for what is overdue, or has no time at all."""
+    then, moment = dialect.to_seconds(due), dialect.to_seconds(now)
+    return 0.0 if then is None or moment is None else max(0.0, then - moment)
 
 
 def _runnable(dialect: Dialect, which: str, index: str, rank: str, most: int) -> str:
     return (
-        f"SELECT 1 AS kind, run_after, {dialect.now()} AS moment FROM {TASK} {dialect.index_hint(index)}"
+        f"SELECT {RUNNABLE} AS kind, run_after, {dialect.now()} AS moment FROM {TASK} {dialect.index_hint(index)}"
         f" WHERE {which} AND status = {QUEUED} AND holder IS NULL"
         f" AND (run_after IS NULL OR run_after <= {dialect.now()})"
         f" AND (expires IS NULL OR expires > {dialect.now()})"
@@ -73,23 +78,9 @@ def _runnable(dialect: Dialect, which: str, index: str, rank: str, most: int) ->
 
 def _next_due(dialect: Dialect) -> str:
     return (
-        f"SELECT 0 AS kind, run_after, {dialect.now()} AS moment FROM {TASK} {dialect.index_hint('dsq_due')}"
+        f"SELECT {NEXT} AS kind, run_after, {dialect.now()} AS moment FROM {TASK} {dialect.index_hint('dsq_due')}"
         f" WHERE status = {SCHEDULED} AND holder IS NULL ORDER BY run_after {dialect.limit(1)}"
     )
-
-
-def _look(session: Session, looks: Sequence[str], params: Mapping[str, object]) -> list[tuple[int, Any, Any]]:
-    """Rows of (1 for what is runnable, 0 for what will be; when it is due; now)."""
-    sql = " UNION ALL ".join(f"SELECT * FROM ({look}) AS look{i}" for i, look in enumerate(looks))
-    return session.attempt(lambda: session.rows(sql, params))
-
-
-def _seconds_until(session: Session, rows: Sequence[tuple[int, Any, Any]]) -> float | None:
-    times = [session.dialect.to_seconds(time) for kind, *of_row in rows if kind == 0 for time in of_row]
-    if not times:
-        return None
-    due, now = times
-    return 0.0 if due is None or now is None else max(0.0, due - now)
 
 
 def expire(session: Session) -> int:

@@ -12,7 +12,7 @@ from django_simple_queue.models import Task
 from django_simple_queue.queue.claim import Claimer, claim
 from django_simple_queue.queue.enqueue import enqueue
 from django_simple_queue.queue.finish import finish
-from django_simple_queue.queue.upkeep import due_in, expire, promote
+from django_simple_queue.queue.upkeep import expire, outlook, promote
 from django_simple_queue.queue.workers import alive, register
 from django_simple_queue.records import HOLDERS_PER_WORKER, PLAIN_SUCCESS
 from django_simple_queue.validation import NewTask
@@ -65,7 +65,7 @@ class TestClock(DatabaseCase):
             rows.create(task="expired", queue="other", expires=when)
         assert promote(get_strategy(session=session)) == 1
         assert expire(session) == 1
-        wait = due_in(session)
+        wait = outlook(session, (), 1).due_in
         assert wait is not None
         assert 280 < wait < 310
         assert rows.get(status=Task.SCHEDULED).run_after == rows.get(pk=rows.get(run_after=soon).pk).run_after

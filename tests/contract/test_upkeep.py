@@ -11,7 +11,7 @@ from django.utils import timezone
 from django_simple_queue.models import Attempt, Task
 from django_simple_queue.queue import upkeep
 from django_simple_queue.queue.enqueue import slot_of
-from django_simple_queue.queue.upkeep import due_in, expire, outlook, promote, prune, tidy
+from django_simple_queue.queue.upkeep import expire, outlook, promote, prune, tidy
 from django_simple_queue.states import ENDS
 
 from .cases import TransitionCase
@@ -69,15 +69,15 @@ class TestOutlook(TransitionCase):
         assert outlook(self.session, (), 1).due_in is None
         self.add(status=Task.SCHEDULED, run_after=ahead(hours=2))
         self.add(status=Task.SCHEDULED, run_after=ahead(hours=1))
-        wait = due_in(self.session)
+        wait = outlook(self.session, (), 1).due_in
         assert wait is not None
         assert 3590 < wait < 3601
         self.add(status=Task.SCHEDULED, run_after=ago(hours=1))
-        assert due_in(self.session) == 0
+        assert outlook(self.session, (), 1).due_in == 0
 
     def test_what_somebody_holds_is_not_due(self) -> None:
         self.add(status=Task.SCHEDULED, run_after=ago(hours=1), holder=7)
-        assert due_in(self.session) is None
+        assert outlook(self.session, (), 1).due_in is None
 
 
 class TestExpire(TransitionCase):
