@@ -5,13 +5,13 @@ And has them sampled if BENCH_PROFILE names one.
 
 from __future__ import annotations
 
-import mmap
 import os
 from pathlib import Path
 from typing import Any
 
 from django.apps import AppConfig
 
+from benchmarks.counters import counters
 from benchmarks.sampling import sample
 
 
@@ -26,21 +26,16 @@ class BenchmarksConfig(AppConfig):
 
 
 def count_statements(folder: Path) -> None:
-    """Each process counts in a file of its own: they may be killed at any time and share nothing."""
     from django_simple_queue.backends.session import Session
 
-    counters: dict[int, mmap.mmap] = {}
+    of_process: dict[int, memoryview] = {}
 
     def counted(method: Any) -> Any:
         def wrapper(self: Session, *args: Any, **kwargs: Any) -> Any:
             pid = os.getpid()
-            if pid not in counters:
-                path = folder / str(pid)
-                path.write_bytes(bytes(8))
-                with path.open("r+b") as file:
-                    counters[pid] = mmap.mmap(file.fileno(), 8)
-            memory = counters[pid]
-            memory[:8] = (int.from_bytes(memory[:8], "little") + 1).to_bytes(8, "little")
+            if pid not in of_process:
+                of_process[pid] = counters(folder, 1)
+            of_process[pid][0] += 1
             return method(self, *args, **kwargs)
 
         return wrapper

@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.common import entry, machine, number
+from benchmarks.common import in_a_process, machine, number
 from compat_matrix import matrix
 from compat_matrix.servers import server
 
@@ -39,29 +37,16 @@ def main() -> int:
     if options.here:
         print(json.dumps(measure(options.repeat)))
         return 0
-    found = {}
+    found: dict[str, Found] = {}
     for name in options.database or names:
         with server(matrix.load().database(name)) as running:
             print(running, flush=True)
-            found[name] = in_a_process(running.url, options.repeat)
+            found[name] = in_a_process("benchmarks.claims", running.url, "--repeat", str(options.repeat))
         show(found[name])
     options.json.parent.mkdir(parents=True, exist_ok=True)
     options.json.write_text(json.dumps({"machine": machine(), "databases": found}, indent=2) + "\n", encoding="utf-8")
     print(f"All values are in {options.json}.")
     return 0
-
-
-def in_a_process(url: str, repeat: int) -> Found:
-    """Django knows one database as its default for as long as it lives."""
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.claims", "--here", "--repeat", str(repeat)],
-        env=os.environ | {"BENCH_DATABASE": json.dumps(entry(url)), "DJANGO_SETTINGS_MODULE": "benchmarks.settings"},
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-    )
-    found: Found = json.loads(done.stdout.splitlines()[-1])
-    return found
 
 
 def measure(repeat: int) -> Found:

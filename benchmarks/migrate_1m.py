@@ -25,6 +25,7 @@ django.setup()
 
 from django.db import connections  # noqa: E402
 
+from benchmarks.numbers import PLACES, numbers  # noqa: E402
 from tests.upgrade.databases import rows, scratch_database  # noqa: E402
 from tests.upgrade.migrating import CURRENT, HEAD_OF_0_1, PUBLISHED, TABLE, migrate  # noqa: E402
 
@@ -40,8 +41,6 @@ ROW = {
 }
 # One in ten waits, one in twenty has failed, the others are completed.
 STATUS = "CASE WHEN n % 10 = 0 THEN 0 WHEN n % 20 = 1 THEN 3 ELSE 2 END"
-DIGITS = " UNION ALL ".join(f"SELECT {digit} AS digit" for digit in range(10))
-PLACES = 7
 # A table that is in use has been looked after.
 SETTLE = {"postgresql": f"VACUUM (ANALYZE) {TABLE}", "mysql": f"ANALYZE TABLE {TABLE}", "sqlite": "ANALYZE"}
 
@@ -49,12 +48,10 @@ SETTLE = {"postgresql": f"VACUUM (ANALYZE) {TABLE}", "mysql": f"ANALYZE TABLE {T
 def fill(connection: Any, count: int) -> None:
     """Add `count` rows in one statement."""
     key, when = ROW[connection.vendor]
-    number = " + ".join(f"d{place}.digit * {10**place}" for place in range(PLACES))
-    digits = ", ".join(f"digits d{place}" for place in range(PLACES))
     with connection.cursor() as cursor:
         cursor.execute(
             f"INSERT INTO {TABLE} (id, created, modified, task, args, status, output)"
-            f" WITH digits AS ({DIGITS}), numbers AS (SELECT {number} AS n FROM {digits} WHERE {number} < {count})"
+            f" {numbers(count)}"
             f" SELECT {key}, {when}, {when}, 'shop.tasks.send_invoice',"
             """ '{"order": 123456, "to": "somebody@example.com"}',"""
             f" {STATUS}, CASE WHEN n % 10 = 0 THEN NULL ELSE 'Sent to somebody@example.com, message 123456' END"

@@ -1,4 +1,4 @@
-"""Shows where the time of a no-op task goes: CPU of the worker by what it does, and of the server.
+"""Shows where the time of a no-op task goes: CPU of the worker by what it does.
 
 A backlog is worked off by one worker with one process, which samples itself.
 """
@@ -14,7 +14,8 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks.common import entry, machine
+from benchmarks.common import in_a_process, machine
+from benchmarks.peers.peer import chunks
 from compat_matrix import matrix
 from compat_matrix.servers import server
 
@@ -32,18 +33,10 @@ def main() -> int:
     if options.here:
         print(json.dumps(profile(options.tasks)))
         return 0
-    found = {}
+    found: dict[str, Profile] = {}
     for name in options.database or names:
         with server(matrix.load().database(name)) as running:
-            words = ["-m", "benchmarks.profile", "--here", "--tasks", str(options.tasks)]
-            variables = {
-                "BENCH_DATABASE": json.dumps(entry(running.url)),
-                "DJANGO_SETTINGS_MODULE": "benchmarks.settings",
-            }
-            done = subprocess.run(
-                [sys.executable, *words], env=os.environ | variables, stdout=subprocess.PIPE, text=True, check=True
-            )
-            found[name] = json.loads(done.stdout.splitlines()[-1])
+            found[name] = in_a_process("benchmarks.profile", running.url, "--tasks", str(options.tasks))
     show(found)
     return 0
 
@@ -60,8 +53,8 @@ def profile(tasks: int) -> Profile:
 
     call_command("migrate", verbosity=0)
     Task.objects.all().delete()
-    for start in range(0, tasks, 5000):
-        create_tasks({"task": "benchmarks.tasks.noop", "args": {"n": n}} for n in range(start, start + 5000))
+    for numbers in chunks(tasks):
+        create_tasks({"task": "benchmarks.tasks.noop", "args": {"n": n}} for n in numbers)
     with TemporaryDirectory(prefix="dsq-profile-") as folder:
         spent = burst(BENCH_PROFILE=folder)
         seen = samples(Path(folder))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import mmap
 import os
 import signal
 from pathlib import Path
 from types import FrameType
+
+from benchmarks.counters import counters, totals
 
 # By file and function, from the innermost frame outwards: the first that is met says to which part a sample belongs.
 PARTS = {
@@ -23,18 +24,15 @@ PARTS = {
 PLACES = {place: index for index, places in enumerate(PARTS.values()) for place in places}
 NAMES = [*PARTS, "the supervisor"]
 EVERY = 0.001  # seconds of CPU; the system's clock may be slower
-SIZE = 8 * len(NAMES)
 
 
 def sample(folder: Path) -> None:
     """In each process that is forked from this one, with a file of its own."""
-    os.register_at_fork(after_in_child=lambda: _start(folder / str(os.getpid())))
+    os.register_at_fork(after_in_child=lambda: _start(folder))
 
 
-def _start(path: Path) -> None:
-    path.write_bytes(bytes(SIZE))
-    with path.open("r+b") as file:
-        counts = memoryview(mmap.mmap(file.fileno(), SIZE)).cast("Q")
+def _start(folder: Path) -> None:
+    counts = counters(folder, len(NAMES))
 
     def on_tick(number: int, frame: FrameType | None) -> None:
         while frame is not None:
@@ -52,8 +50,4 @@ def _start(path: Path) -> None:
 
 def samples(folder: Path) -> dict[str, int]:
     """Of all processes together, by part."""
-    totals = [0] * len(NAMES)
-    for path in folder.iterdir():
-        for index, count in enumerate(memoryview(path.read_bytes()).cast("Q")):
-            totals[index] += count
-    return dict(zip(NAMES, totals, strict=True))
+    return dict(zip(NAMES, totals(folder, len(NAMES)), strict=True))

@@ -1,4 +1,4 @@
-"""What the benchmarks' tasks do: next to nothing."""
+"""The tasks that all queues are measured with, as plain functions."""
 
 from __future__ import annotations
 
@@ -6,11 +6,20 @@ import os
 import time
 
 
-def noop(n: int = 0) -> None:
+def noop(n: int) -> None:
     pass
 
 
+def sleep1(n: int) -> None:
+    time.sleep(0.001)
+
+
+def sleep20(n: int) -> None:
+    time.sleep(0.020)
+
+
 def stamp(n: int) -> None:
-    """Write down when this ran, for the latency from commit to start."""
-    with open(os.environ["BENCH_STAMPS"], "a", encoding="ascii") as file:
-        file.write(f"{n} {time.time():.6f}\n")
+    """Write down when this ran: one write, so that lines of several processes do not mix."""
+    file = os.open(os.environ["BENCH_STAMPS"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    os.write(file, f"{n} {time.time():.6f}\n".encode("ascii"))
+    os.close(file)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from benchmarks.counters import totals
 from benchmarks.driver.processes import Workers
 from benchmarks.measures.subject import Figures, Subject, commands
 
@@ -115,7 +116,7 @@ def work_off(
             course = watch(subject, left, there, workers, limit)
         after = database.statements()
         if before is None or after is None:
-            before, after = 0, sum(int.from_bytes(one.read_bytes(), "little") for one in Path(counts).iterdir())
+            before, after = 0, totals(Path(counts), 1)[0]
     done = course.seen[-1][1]
     return course, (after - before) / done if done and after > before else None
 

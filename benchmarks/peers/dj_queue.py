@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from benchmarks.peers.django_project.base import DRIVERS, EVERYWHERE, PERSISTENT, TasksPeer
+from benchmarks.peers.peer import chunks
 
 
 class DjQueue(TasksPeer):
@@ -33,8 +34,8 @@ class DjQueue(TasksPeer):
 
     def fill(self, kind: str, count: int) -> None:
         task = self.task(kind)
-        for start in range(0, count, 1000):
-            task.get_backend().enqueue_all([(task, [n], {}) for n in range(start, min(start + 1000, count))])
+        for numbers in chunks(count, 1000):
+            task.get_backend().enqueue_all([(task, [n], {}) for n in numbers])
 
     def workers(self, configuration: str, processes: int) -> list[list[str]]:
         return [self.command(configuration, "dj_queue", processes=processes)]

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchmarks.peers.django_project.base import DRIVERS, EVERYWHERE, PERSISTENT, DjangoPeer
-
-_TASKS = "benchmarks.peers.django_project.plain"
+from benchmarks.peers.django_project.base import DRIVERS, EVERYWHERE, PERSISTENT, TASKS, DjangoPeer
 
 
 class DjangoQ2(DjangoPeer):
@@ -58,7 +56,7 @@ class DjangoQ2(DjangoPeer):
 
         broker = Collect("bench")
         for n in range(count):
-            async_task(f"{_TASKS}.{kind}", n, broker=broker)
+            async_task(f"{TASKS}.{kind}", n, broker=broker)
         now = timezone.now()
         rows = [OrmQ(key="bench", payload=package, lock=now) for package in packages]
         OrmQ.objects.bulk_create(rows, batch_size=1000)
@@ -67,7 +65,7 @@ class DjangoQ2(DjangoPeer):
         self.setup()
         from django_q.tasks import async_task
 
-        async_task(f"{_TASKS}.{kind}", n)
+        async_task(f"{TASKS}.{kind}", n)
 
     def workers(self, configuration: str, processes: int) -> list[list[str]]:
         return [self.command(configuration, "qcluster", workers=processes)]

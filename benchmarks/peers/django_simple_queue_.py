@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchmarks.peers.django_project.base import DRIVERS, EVERYWHERE, DjangoPeer
-
-TASKS = "benchmarks.peers.django_project.plain"
+from benchmarks.peers.django_project.base import DRIVERS, EVERYWHERE, TASKS, DjangoPeer
+from benchmarks.peers.peer import chunks
 
 
 class DjangoSimpleQueue(DjangoPeer):
@@ -37,8 +36,7 @@ class DjangoSimpleQueue(DjangoPeer):
         self.setup()
         from django_simple_queue import create_tasks
 
-        for start in range(0, count, 5000):
-            numbers = range(start, min(start + 5000, count))
+        for numbers in chunks(count):
             create_tasks({"task": f"{TASKS}.{kind}", "args": {"n": n}} for n in numbers)
 
     def add(self, kind: str, n: int) -> None:

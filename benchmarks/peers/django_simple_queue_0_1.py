@@ -7,9 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from benchmarks.peers.django_project.base import DRIVERS, EVERYWHERE, DjangoPeer
-
-_TASKS = "benchmarks.peers.django_project.plain"
+from benchmarks.peers.django_project.base import DRIVERS, EVERYWHERE, TASKS, DjangoPeer
 
 
 class DjangoSimpleQueue01(DjangoPeer):
@@ -39,14 +37,14 @@ class DjangoSimpleQueue01(DjangoPeer):
         self.setup()
         from django_simple_queue.models import Task
 
-        rows = [Task(task=f"{_TASKS}.{kind}", args=json.dumps({"n": n})) for n in range(count)]
+        rows = [Task(task=f"{TASKS}.{kind}", args=json.dumps({"n": n})) for n in range(count)]
         Task.objects.bulk_create(rows, batch_size=1000)
 
     def add(self, kind: str, n: int) -> None:
         self.setup()
         from django_simple_queue.utils import create_task
 
-        create_task(f"{_TASKS}.{kind}", {"n": n})
+        create_task(f"{TASKS}.{kind}", {"n": n})
 
     def workers(self, configuration: str, processes: int) -> list[list[str]]:
         module = "benchmarks.peers.django_project.without_sleep"

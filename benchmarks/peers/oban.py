@@ -6,7 +6,7 @@ import asyncio
 import sys
 from typing import Any
 
-from benchmarks.peers.peer import Peer
+from benchmarks.peers.peer import Peer, chunks
 
 
 class Oban(Peer):
@@ -64,8 +64,8 @@ class Oban(Peer):
 
     def fill(self, kind: str, count: int) -> None:
         async def enqueue(queue: Any, pool: Any) -> None:
-            for start in range(0, count, 1000):
-                await queue.enqueue_many(self.job(kind, n) for n in range(start, min(start + 1000, count)))
+            for numbers in chunks(count, 1000):
+                await queue.enqueue_many(self.job(kind, n) for n in numbers)
 
         self.run(enqueue)
 

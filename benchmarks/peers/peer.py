@@ -7,6 +7,7 @@ adapter's module imports nothing of its peer at its top. It is run with a folder
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 # What a task may do: nothing, wait 1 or 20 ms (time.sleep, or asyncio.sleep where tasks are coroutines), or append
@@ -35,6 +36,11 @@ class Peer:
     def __init__(self, url: str) -> None:
         """`url`: postgres://user@host:port/name, mysql://root@host:port/name or sqlite:////path/file.sqlite3"""
         self.url = url
+
+    @classmethod
+    def module(cls) -> str:
+        """The name of its adapter's module."""
+        return cls.__module__.rpartition(".")[2]
 
     def prepare(self) -> None:
         """Make the tables, in an empty database of its own."""
@@ -66,6 +72,12 @@ class Peer:
 
     def close(self) -> None:
         """Give up connections; nothing is asked of it afterwards."""
+
+
+def chunks(count: int, size: int = 5000) -> Iterator[range]:
+    """The numbers below `count`, so many at a time: for bulk inserts that would hold them all in memory."""
+    for start in range(0, count, size):
+        yield range(start, min(start + size, count))
 
 
 def adapter(module: str) -> type[Peer]:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from benchmarks.peers.peer import Peer
+from benchmarks.peers.peer import Peer, chunks
 
 
 class PgQueuer(Peer):
@@ -57,8 +57,7 @@ class PgQueuer(Peer):
 
     def fill(self, kind: str, count: int) -> None:
         async def enqueue(queries: Any) -> None:
-            for start in range(0, count, 5000):
-                numbers = range(start, min(start + 5000, count))
+            for numbers in chunks(count):
                 payloads = [str(n).encode() for n in numbers]
                 await queries.enqueue([kind] * len(numbers), payloads, [0] * len(numbers))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from benchmarks.peers.peer import Peer
+from benchmarks.peers.peer import Peer, chunks
 
 
 class Procrastinate(Peer):
@@ -47,8 +47,8 @@ class Procrastinate(Peer):
 
     def fill(self, kind: str, count: int) -> None:
         task = self.app.configure_task(kind)
-        for start in range(0, count, 5000):
-            task.batch_defer(*({"n": n} for n in range(start, min(start + 5000, count))))
+        for numbers in chunks(count):
+            task.batch_defer(*({"n": n} for n in numbers))
 
     def add(self, kind: str, n: int) -> None:
         self.app.configure_task(kind).defer(n=n)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import signal
 import sys
-import time
 from dataclasses import dataclass
 
 import awa
+
+from benchmarks import tasks
 
 QUEUE = "bench"
 
@@ -51,9 +51,7 @@ async def sleep20(job: awa.Job) -> None:
 
 
 async def stamp(job: awa.Job) -> None:
-    file = os.open(os.environ["BENCH_STAMPS"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-    os.write(file, f"{job.args.n} {time.time():.6f}\n".encode("ascii"))
-    os.close(file)
+    tasks.stamp(job.args.n)
 
 
 async def main(url: str, setting: dict[str, int]) -> None:

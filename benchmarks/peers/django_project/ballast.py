@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from benchmarks.numbers import numbers
+
 TABLE = "django_simple_queue_task"
-DIGITS = " UNION ALL ".join(f"SELECT {digit} AS digit" for digit in range(10))
-PLACES = 7
 # Status, queue, rank (the lower, the sooner), when it may run, when it ended.
 SORTS = {
     "finished": ("2", "'default'", "0", "NULL", "{past}"),
@@ -32,15 +32,13 @@ def key(connection: Any) -> str:
 def insert(connection: Any, sort: str, count: int) -> None:
     past, future = TIMES[connection.vendor]
     values = ", ".join(SORTS[sort]).format(past=past, future=future)
-    number = " + ".join(f"d{place}.digit * {10**place}" for place in range(PLACES))
-    digits = ", ".join(f"digits d{place}" for place in range(PLACES))
     quote = connection.ops.quote_name
     with connection.cursor() as cursor:
         cursor.execute(
             f"INSERT INTO {TABLE} (id, created, modified, task, args, seq, status, queue, {quote('rank')},"
             " run_after, finished_at)"
-            f" WITH digits AS ({DIGITS}), numbers AS (SELECT {number} AS n FROM {digits} WHERE {number} < {count})"
-            f" SELECT {key(connection)}, {past}, {past}, 'benchmarks.peers.django_project.plain.noop', '{{\"n\": 1}}',"
+            f" {numbers(count)}"
+            f" SELECT {key(connection)}, {past}, {past}, 'benchmarks.tasks.noop', '{{\"n\": 1}}',"
             f" n + 1, {values} FROM numbers",
             None,
         )

@@ -10,6 +10,7 @@ from typing import Any
 from benchmarks.peers.peer import Peer
 
 SETTINGS = "benchmarks.peers.django_project.settings"
+TASKS = "benchmarks.tasks"
 DRIVERS = ("psycopg[binary]>=3.2", "mysqlclient>=2.2", "dj-database-url>=2.2")
 EVERYWHERE = ("sqlite", "postgresql", "mysql", "mariadb")
 # Django's own default closes the connection after each task.
@@ -29,10 +30,6 @@ class DjangoPeer(Peer):
 
         if not apps.ready:
             django.setup()
-
-    @classmethod
-    def module(cls) -> str:
-        return cls.__module__.rpartition(".")[2]
 
     @classmethod
     def settings(cls, configuration: str, pool: dict[str, int]) -> dict[str, Any]:

@@ -6,21 +6,8 @@ import json
 import os
 from typing import Any
 
-import dj_database_url
-
+from benchmarks.common import entry
 from benchmarks.peers.peer import adapter
-
-
-def _database(url: str) -> dict[str, Any]:
-    """A Django DATABASES entry, as one would set it for production: durable on each database."""
-    entry: dict[str, Any] = dict(dj_database_url.parse(url))
-    if entry["ENGINE"].endswith("sqlite3"):
-        wal = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL"
-        entry["OPTIONS"] = {"transaction_mode": "IMMEDIATE", "init_command": wal, "timeout": 20}
-    elif entry["ENGINE"].endswith("mysql"):
-        entry["OPTIONS"] = {"charset": "utf8mb4"}
-    return entry
-
 
 _peer: Any = adapter(os.environ["BENCH_PEER"])
 # What only enqueues says no configuration.
@@ -32,7 +19,7 @@ USE_I18N = False
 SILENCED_SYSTEM_CHECKS = ["models.W037"]  # MySQL has no indexes with conditions, as django-q2 wants one
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 INSTALLED_APPS = ["django.contrib.contenttypes", *_peer.apps]
-DATABASES = {"default": _database(os.environ["BENCH_URL"]) | _peer.configurations[_name].get("database", {})}
+DATABASES = {"default": entry(os.environ["BENCH_URL"]) | _peer.configurations[_name].get("database", {})}
 _LOGGERS = ("django.tasks", "django_q", "django-q", "django_ox", "dj_queue")
 # No line for each task: peers that would write one are not measured by how fast a terminal is.
 LOGGING = {

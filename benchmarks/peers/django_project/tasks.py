@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.tasks import task
 
-from benchmarks.peers.django_project import plain
+from benchmarks import tasks as plain
 
 
 @task

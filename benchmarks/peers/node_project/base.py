@@ -29,10 +29,6 @@ class NodePeer(Peer):
         self.process: subprocess.Popen[str] | None = None
 
     @classmethod
-    def module(cls) -> str:
-        return cls.__module__.rpartition(".")[2]
-
-    @classmethod
     def folder(cls) -> Path:
         """The npm packages, installed once for all that wants the same ones."""
         from platformdirs import user_cache_path

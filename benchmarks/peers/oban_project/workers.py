@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import time
 
 from oban import job
+
+from benchmarks import tasks
 
 
 @job(queue="bench")
@@ -26,6 +26,4 @@ async def sleep20(n: int) -> None:
 
 @job(queue="bench")
 async def stamp(n: int) -> None:
-    file = os.open(os.environ["BENCH_STAMPS"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-    os.write(file, f"{n} {time.time():.6f}\n".encode("ascii"))
-    os.close(file)
+    tasks.stamp(n)

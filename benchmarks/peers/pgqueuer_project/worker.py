@@ -6,12 +6,13 @@ import asyncio
 import os
 import signal
 import sys
-import time
 
 import asyncpg
 import uvloop
 from pgqueuer import PgQueuer
 from pgqueuer.models import Job
+
+from benchmarks import tasks
 
 
 async def main(batch_size: int) -> None:
@@ -31,9 +32,7 @@ async def main(batch_size: int) -> None:
 
     @queue.entrypoint("stamp")
     async def stamp(job: Job) -> None:
-        file = os.open(os.environ["BENCH_STAMPS"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-        os.write(file, f"{int(job.payload or b'0')} {time.time():.6f}\n".encode("ascii"))
-        os.close(file)
+        tasks.stamp(int(job.payload or b"0"))
 
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, queue.shutdown.set)
     await queue.run(batch_size=batch_size)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-import time
 
 from procrastinate import App, PsycopgConnector
+
+from benchmarks import tasks
 
 app = App(connector=PsycopgConnector(conninfo=os.environ["BENCH_URL"]))
 
@@ -28,6 +29,4 @@ async def sleep20(n: int) -> None:
 
 @app.task(name="stamp")
 async def stamp(n: int) -> None:
-    file = os.open(os.environ["BENCH_STAMPS"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-    os.write(file, f"{n} {time.time():.6f}\n".encode("ascii"))
-    os.close(file)
+    tasks.stamp(n)
