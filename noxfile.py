@@ -171,7 +171,7 @@ def run_suite(session: nox.Session, combination: Combination) -> None:
             *(() if combination.first else ONCE_PER_DATABASE),
         ]
         # They wait for their processes most of the time.
-        options = ["-n", "4", "--dist", "worksteal", "-q", *(f"--ignore={path}" for path in left_out)]
+        options = ["-n", "5", "--dist", "worksteal", "-q", *(f"--ignore={path}" for path in left_out)]
         session.run("pytest", *(session.posargs or options), env=environment)
 
 

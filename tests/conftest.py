@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import deque
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ hypothesis_settings.register_profile("ci", hypothesis_settings.get_profile("defa
 hypothesis_settings.load_profile(os.environ.get("DSQ_HYPOTHESIS_PROFILE", "default"))
 
 ROOT = Path(__file__).parents[1]
-LONG = ("workload", "stateful", "chaos")  # folders
+LONG = ("workload", "stateful", "outages", "chaos", "history")  # folders, longest first
 
 
 def pytest_report_header(config: pytest.Config) -> str:
@@ -30,8 +31,23 @@ def pytest_report_header(config: pytest.Config) -> str:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes longest first, so that nothing long is left for the end, when other processes are done already."""
-    items.sort(key=lambda item: item.path.parent.name not in LONG)
+    """What takes longest first, so that nothing long is left for the end, when other processes are done already.
+
+    Each process begins with an equal part of the list, one after another: what is long is dealt out to those parts.
+    """
+    processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    folder = {name: place for place, name in enumerate(LONG)}
+    long = sorted(
+        (item for item in items if item.path.parent.name in folder), key=lambda item: folder[item.path.parent.name]
+    )
+    rest = deque(item for item in items if item.path.parent.name not in folder)
+    size = -(-len(items) // processes)
+    items.clear()
+    for process in range(processes):
+        dealt = long[process::processes]
+        items += dealt
+        items += [rest.popleft() for _ in range(min(len(rest), size - len(dealt)))]
+    items += rest
 
 
 @pytest.fixture

@@ -11,8 +11,9 @@ from django.db import Error
 from .dialects import CHANNEL
 from .session import Session
 
-QUICK, SLOW = 0.02, 0.25  # seconds between looks: soon after work, and once it has been quiet
+QUICK, SLOW = 0.035, 0.32  # seconds between looks: soon after work, and once it has been quiet
 QUICK_FOR = 30.0  # seconds after work
+DOUBLES_IN = 5.0  # seconds, from then on
 
 
 class Waiter:
@@ -26,7 +27,7 @@ class Waiter:
 
     def look_is_due(self, quiet_for: float, interval: float | None) -> bool:
         """Whether to look for work now; `quiet_for`: seconds since there was some."""
-        self.pause = interval or (QUICK if quiet_for < QUICK_FOR else min(SLOW, QUICK * quiet_for / QUICK_FOR))
+        self.pause = interval or slowing(quiet_for)
         return time.monotonic() >= self.next_look
 
     def looked(self, due_in: float | None) -> None:
@@ -40,11 +41,17 @@ class Waiter:
         select.select([wake_fd], [], [], left)
 
 
+def slowing(quiet_for: float) -> float:
+    """Seconds between two looks when there has been nothing to do for `quiet_for` seconds."""
+    late = min(10.0, (quiet_for - QUICK_FOR) / DOUBLES_IN)
+    return QUICK if late <= 0 else min(SLOW, QUICK * 2.0**late)
+
+
 class SQLiteWaiter(Waiter):
     """PRAGMA data_version costs 4 microseconds and changes whenever another connection has committed."""
 
     STEP = 0.004
-    FALLBACK = 1.0
+    FALLBACK = 10.0
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
@@ -78,7 +85,7 @@ class PostgreSQLWaiter(Waiter):
     code wrote, and works alone where LISTEN does not (PgBouncer in transaction mode)."""
 
     wants_idle = True
-    FALLBACK = 0.5
+    FALLBACK = 1.0
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)

@@ -14,6 +14,9 @@ from .sql import ATTEMPT, ENDED, TASK, WAITING
 
 BATCH = 500
 RUNNABLE, NEXT = 1, 2  # kinds of rows that a look gives
+EXPIRE, TIDY, PROMOTE = 1, 2, 3  # chores, in the order in which they are done
+PROMOTABLE = f"status = {SCHEDULED} AND holder IS NULL"
+UNTIDY = f"finished_at IS NULL AND status IN {ENDED} AND holder IS NULL", "dsq_untidy", "status"
 BATCHES = 10  # in one pass: whoever calls has other duties
 
 
@@ -24,12 +27,42 @@ class Outlook(NamedTuple):
     due_in: float | None  # seconds until the next SCHEDULED task is due; None: there is none
 
 
+def catch_up(strategy: ClaimStrategy) -> None:
+    """Do whatever is due; one statement if that is nothing."""
+    session = strategy.session
+    for chore in _due(session):
+        if chore == EXPIRE:
+            expire(session)
+        elif chore == TIDY:
+            tidy(session)
+        else:
+            promote(strategy)
+
+
+def _due(session: Session) -> list[int]:
+    """Which chores have anything to do."""
+    now = session.dialect.now()
+    looks = [
+        _find(session, f"{EXPIRE} AS chore", *_expired(now), 1),
+        _find(session, f"{TIDY} AS chore", *UNTIDY, 1),
+        *(
+            _find(session, f"{PROMOTE} AS chore", f"{PROMOTABLE} AND {which}", "dsq_due", order, 1)
+            for which, order in _promotable(now)
+        ),
+    ]
+    rows = session.attempt(lambda: session.rows(_all_of(looks)))
+    return sorted({chore for (chore,) in rows})
+
+
 def promote(strategy: ClaimStrategy) -> int:
     """SCHEDULED and due becomes QUEUED, at its old place; how many tasks."""
-    # Two statements: with OR between the two conditions no index says where the due ones end.
-    due = f"run_after <= {strategy.session.dialect.now()}", "run_after"
-    timeless = "run_after IS NULL", "status"
-    return sum(len(strategy.take(_promote_spec(*which), BATCH)) for which in (due, timeless))
+    specs = [_promote_spec(*which) for which in _promotable(strategy.session.dialect.now())]
+    return sum(len(strategy.take(spec, BATCH)) for spec in specs)
+
+
+def _promotable(now: str) -> tuple[tuple[str, str], ...]:
+    """Conditions, each with its order: with OR between the two no index says where the due ones end."""
+    return (f"run_after <= {now}", "run_after"), ("run_after IS NULL", "status")
 
 
 @lru_cache(maxsize=8)
@@ -38,7 +71,7 @@ def _promote_spec(which: str, order: str) -> ClaimSpec:
         table=TASK,
         key="id",
         columns=(),
-        guard=f"status = {SCHEDULED} AND holder IS NULL",
+        guard=PROMOTABLE,
         where=which,
         order=order,
         write=f"status = {QUEUED}",
@@ -53,8 +86,7 @@ def outlook(session: Session, queues: Sequence[str], most: int) -> Outlook:
     looks = [_runnable(dialect, f"queue = %({name})s", "dsq_claim_queue", rank, most) for name in params]
     looks = looks or [_runnable(dialect, f"{rank} >= {LOWEST_RANK}", "dsq_claim_any", rank, most)]
     looks.append(_next_due(dialect))
-    sql = " UNION ALL ".join(f"SELECT * FROM ({look}) AS look{i}" for i, look in enumerate(looks))
-    rows = session.attempt(lambda: session.rows(sql, params))
+    rows = session.attempt(lambda: session.rows(_all_of(looks), params))
     waits = [_seconds_until(dialect, due, now) for kind, due, now in rows if kind == NEXT]
     return Outlook(len(rows) - len(waits), waits[0] if waits else None)
 
@@ -79,24 +111,30 @@ def _runnable(dialect: Dialect, which: str, index: str, rank: str, most: int) ->
 def _next_due(dialect: Dialect) -> str:
     return (
         f"SELECT {NEXT} AS kind, run_after, {dialect.now()} AS moment FROM {TASK} {dialect.index_hint('dsq_due')}"
-        f" WHERE status = {SCHEDULED} AND holder IS NULL ORDER BY run_after {dialect.limit(1)}"
+        f" WHERE {PROMOTABLE} ORDER BY run_after {dialect.limit(1)}"
     )
+
+
+def _all_of(looks: Sequence[str]) -> str:
+    return " UNION ALL ".join(f"SELECT * FROM ({look}) AS look{i}" for i, look in enumerate(looks))
 
 
 def expire(session: Session) -> int:
     """QUEUED or SCHEDULED and past `expires` becomes CANCELLED; how many tasks."""
     now = session.dialect.now()
-    which = f"expires IS NOT NULL AND status IN {WAITING} AND holder IS NULL AND expires <= {now}"
     write = f"error = 'expired', unique_slot = NULL, modified = {now}, finished_at = {now}, status = {CANCELLED}"
-    return _in_batches(session, f"UPDATE {TASK} SET {write}", which, "dsq_expires", "expires")
+    return _in_batches(session, f"UPDATE {TASK} SET {write}", *_expired(now))
+
+
+def _expired(now: str) -> tuple[str, str, str]:
+    which = f"expires IS NOT NULL AND status IN {WAITING} AND holder IS NULL AND expires <= {now}"
+    return which, "dsq_expires", "expires"
 
 
 def tidy(session: Session) -> int:
     """An end that a person set: finished_at is set and its slot freed. Rows that 0.1.x ended keep their own time."""
-    now = session.dialect.now()
-    which = f"finished_at IS NULL AND status IN {ENDED} AND holder IS NULL"
-    write = f"unique_slot = NULL, finished_at = CASE WHEN seq = 0 THEN modified ELSE {now} END"
-    return _in_batches(session, f"UPDATE {TASK} SET {write}", which, "dsq_untidy", "status")
+    write = f"unique_slot = NULL, finished_at = CASE WHEN seq = 0 THEN modified ELSE {session.dialect.now()} END"
+    return _in_batches(session, f"UPDATE {TASK} SET {write}", *UNTIDY)
 
 
 def prune(session: Session, older_than: float) -> int:
@@ -124,14 +162,8 @@ def _in_batches(session: Session, statement: str, which: str, index: str, order:
 def _batches(
     session: Session, statement: str, which: str, index: str, order: str | None = None, **params: object
 ) -> Iterator[tuple[list[Any], int]]:
-    """A change of the rows `which`, up to BATCHES of them, written by primary key: those keys, and how many it hit.
-
-    They are found by `index`. Where it cannot be named, asking for its order leads to it: a database that expects many
-    rows would read the whole table instead.
-    """
-    hint = session.dialect.index_hint(index)
-    by = f"ORDER BY {order}" if order and not hint else ""
-    look = f"SELECT id FROM {TASK} {hint} WHERE {which} {by} {session.dialect.limit(BATCH)}"
+    """A change of the rows `which`, up to BATCHES of them, written by primary key: those keys, and how many it hit."""
+    look = _find(session, "id", which, index, order, BATCH)
     for _ in range(BATCHES):
         keys = [row[0] for row in session.attempt(lambda: session.rows(look, params))]
         if not keys:
@@ -142,3 +174,14 @@ def _batches(
         yield keys, session.attempt(lambda sql=sql, bound=bound: session.write(sql, bound))  # type: ignore[misc]
         if len(keys) < BATCH:
             break
+
+
+def _find(session: Session, columns: str, which: str, index: str, order: str | None, most: int) -> str:
+    """SELECT of `columns` of up to `most` of the rows `which`, found by `index`.
+
+    Where an index cannot be named, asking for its order leads to it: a database that expects many rows would read the
+    whole table instead.
+    """
+    hint = session.dialect.index_hint(index)
+    by = f"ORDER BY {order}" if order and not hint else ""
+    return f"SELECT {columns} FROM {TASK} {hint} WHERE {which} {by} {session.dialect.limit(most)}"

@@ -14,10 +14,11 @@ from .sql import TASK, WORKER
 
 
 class Seen(NamedTuple):
-    """Another worker as its row says."""
+    """A worker as its row says."""
 
     id: int
     name: str
+    alive: bool  # not declared dead
     beats: int
     stale: bool  # its last beat is older than a lease by the database's clock: a hint, never proof
 
@@ -53,11 +54,17 @@ def set_idle(session: Session, worker_id: int, idle: bool) -> None:
     session.attempt(lambda: session.write(sql, {"id": worker_id, "idle": idle}))
 
 
+def everybody(session: Session, lease: float) -> list[Seen]:
+    """Every worker that has a row."""
+    stale = f"CASE WHEN beat_at < {session.dialect.after('%(ago)s')} THEN 1 ELSE 0 END"
+    sql = f"SELECT id, name, state, beats, {stale} FROM {WORKER}"
+    rows = session.attempt(lambda: session.rows(sql, {"ago": -lease}))
+    return [Seen(r[0], r[1], r[2] == Worker.ALIVE, r[3], bool(r[4])) for r in rows]
+
+
 def alive(session: Session, lease: float) -> list[Seen]:
     """Every worker that has not been declared dead."""
-    stale = f"CASE WHEN beat_at < {session.dialect.after('%(ago)s')} THEN 1 ELSE 0 END"
-    sql = f"SELECT id, name, beats, {stale} FROM {WORKER} WHERE state = {Worker.ALIVE}"
-    return [Seen(r[0], r[1], r[2], bool(r[3])) for r in session.attempt(lambda: session.rows(sql, {"ago": -lease}))]
+    return [worker for worker in everybody(session, lease) if worker.alive]
 
 
 def declare_dead(session: Session, worker_id: int, beats: int) -> bool:
@@ -75,15 +82,14 @@ def leave(session: Session, worker_id: int) -> None:
     session.attempt(
         lambda: session.write(f"UPDATE {WORKER} SET state = {Worker.DEAD} WHERE id = %(id)s", {"id": worker_id})
     )
-    forget_dead(session)
+    forget(session, worker_id)
 
 
-def forget_dead(session: Session) -> None:
-    """Delete the rows of dead workers under whose id nothing is held."""
-    for (worker_id,) in session.attempt(lambda: session.rows(f"SELECT id FROM {WORKER} WHERE state = {Worker.DEAD}")):
-        params = {"id": worker_id, **numbers_of(worker_id)}
-        sql = (
-            f"DELETE FROM {WORKER} WHERE id = %(id)s AND state = {Worker.DEAD} AND NOT EXISTS"
-            f" (SELECT 1 FROM {TASK} WHERE holder BETWEEN %(low)s AND %(high)s)"
-        )
-        session.attempt(lambda sql=sql, params=params: session.write(sql, params))  # type: ignore[misc]
+def forget(session: Session, worker_id: int) -> None:
+    """Delete the row of a dead worker, unless something is held under its id."""
+    params = {"id": worker_id, **numbers_of(worker_id)}
+    sql = (
+        f"DELETE FROM {WORKER} WHERE id = %(id)s AND state = {Worker.DEAD} AND NOT EXISTS"
+        f" (SELECT 1 FROM {TASK} WHERE holder BETWEEN %(low)s AND %(high)s)"
+    )
+    session.attempt(lambda: session.write(sql, params))

@@ -28,6 +28,7 @@ from .watch import Watch
 
 logger = logging.getLogger("django_simple_queue")
 TICK = 0.05  # seconds between two looks at the board while work is done
+IDLE_KEPT = 0.2  # seconds after a wake-up for which enqueues go on notifying: to say it costs more than they do
 PRUNE_EVERY = 60.0  # seconds: it reads the whole table where no index has finished_at
 IMPOSSIBLE = 2  # exit code: no wait cures it
 
@@ -45,7 +46,7 @@ class Keeper:
         self.parent = os.getppid()
         self.next_beat = 0.0
         self.next_prune = 0.0
-        self.worked_at = time.monotonic()
+        self.worked_at = self.woke_at = time.monotonic()  # when last somebody had work, and when somebody was woken
         self.idle_said = False
 
     def run(self) -> int:
@@ -135,11 +136,16 @@ class Keeper:
             self.waiter.next_look = 0.0  # what was given back is work for the others
         if self.board.stopping:
             return
-        idle = [page for page in self.board.live() if page.words[b.IDLE]]
-        quiet_for = time.monotonic() - self.worked_at
+        live = self.board.live()
+        idle = [page for page in live if page.words[b.IDLE]]
+        if len(idle) < len(live):
+            self.worked_at = now
+        quiet_for = now - self.worked_at
         due = bool(idle) and self.waiter.look_is_due(quiet_for, self.options.poll_interval)
         if due or (idle and self.waiter.wants_idle and not self.idle_said):
             self._look(idle)
+        elif self.idle_said and not idle and now - self.woke_at > IDLE_KEPT:
+            self._say_idle(False)
 
     def _beat(self) -> None:
         control = self.board.control
@@ -157,10 +163,8 @@ class Keeper:
         held = rescue.held_numbers(self.session)  # before workers and pages are looked at
         self.watch.look(control[b.C_WORKER], sent, held)
         self.settler.sweep(control[b.C_WORKER], held)
-        self.settler.pass_on_cancels(control[b.C_WORKER])
-        upkeep.expire(self.session)
-        upkeep.tidy(self.session)
-        upkeep.promote(self.strategy)
+        self.settler.pass_on_cancels(control[b.C_WORKER], held)
+        upkeep.catch_up(self.strategy)
         if self.settings.keep_finished is not None and time.monotonic() >= self.next_prune:
             pruned = upkeep.prune(self.session, self.settings.keep_finished)
             self.next_prune = time.monotonic() + (0 if pruned >= upkeep.BATCH else PRUNE_EVERY)
@@ -172,17 +176,13 @@ class Keeper:
         before = self._asked()
         if self.waiter.wants_idle and not self.idle_said:
             # Said before the look: a task enqueued after it is notified, one enqueued before it is seen.
-            workers.set_idle(self.session, self.board.control[b.C_WORKER], True)
-            self.idle_said = True
+            self._say_idle(True)
         seen = upkeep.outlook(self.session, self.options.queues, len(idle))
         if seen.due_in == 0 and upkeep.promote(self.strategy):
             seen = upkeep.outlook(self.session, self.options.queues, len(idle))
         self.waiter.looked(seen.due_in)
         if seen.runnable:
-            self.worked_at = time.monotonic()
-            if self.idle_said:
-                workers.set_idle(self.session, self.board.control[b.C_WORKER], False)
-                self.idle_said = False
+            self.worked_at = self.woke_at = time.monotonic()
             for page in idle[: seen.runnable]:
                 page.words[b.IDLE] = 0
                 write_news(self.wake_fds[page.index], WAKE)
@@ -194,6 +194,10 @@ class Keeper:
             and not self.settler.sweep(self.board.control[b.C_WORKER], rescue.held_numbers(self.session))
         ):
             self.board.control[b.C_STOP] = b.Stop.SOON
+
+    def _say_idle(self, idle: bool) -> None:
+        workers.set_idle(self.session, self.board.control[b.C_WORKER], idle)
+        self.idle_said = idle
 
     def _asked(self) -> list[tuple[int, ...]]:
         """Which runners there are and how often each has asked for work."""

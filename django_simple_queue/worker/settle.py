@@ -145,11 +145,11 @@ class Settler:
         finish.release(self.session, taken)
         return bool(taken)
 
-    def pass_on_cancels(self, worker_id: int) -> None:
-        """Put what people asked of running tasks on the board."""
-        asked = held_and_cancelled(self.session, worker_id)
-        if not asked:
+    def pass_on_cancels(self, worker_id: int, held: Iterable[int]) -> None:
+        """Put what people asked of running tasks on the board. `held` was read before."""
+        if not any(worker_of(number) == worker_id for number in held):
             return
+        asked = held_and_cancelled(self.session, worker_id)
         for page in self.board.live():
             for entry in page.entries():
                 if (entry.claim.uuid, entry.claim.holder) in asked and entry.state is b.SlotState.RUNNING:

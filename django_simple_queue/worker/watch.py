@@ -32,9 +32,9 @@ class Watch:
             self.since.clear()  # we were late ourselves: whatever held us up may have held them up too
         self.last_beat = beat_sent
         held_by = {worker_of(number) for number in held}
-        seen = workers.alive(self.session, self.lease / 1e9)
+        seen = workers.everybody(self.session, self.lease / 1e9)
         seen_at = clock()  # the beats that were seen had been sent by then, perhaps after ours
-        others = [worker for worker in seen if worker.id != own_id]
+        others = [worker for worker in seen if worker.alive and worker.id != own_id]
         alive = {own_id}
         for worker in others:
             beats, since = self.since.get(worker.id, (-1, 0))
@@ -49,7 +49,9 @@ class Watch:
             count = rescue.rescue_worker(self.strategy, worker_id, f"Worker {worker_id} died while it held this task")
             if count:
                 logger.warning("%d tasks of dead worker %d were taken back.", count, worker_id)
-        workers.forget_dead(self.session)
+        for worker in seen:
+            if worker.id not in alive:
+                workers.forget(self.session, worker.id)
         self.stale_ones = any(worker.stale and worker.id in held_by for worker in others)
 
     def ends_in(self) -> float:

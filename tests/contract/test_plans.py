@@ -24,6 +24,7 @@ MANY = 100_000
 NOW, DAY = timezone.now(), datetime.timedelta(days=1)
 HELD_BY = 77  # a worker that is no more
 CLAIM_QUEUE, CLAIM_ANY = {"dsq_claim_queue", PRIMARY}, {"dsq_claim_any", PRIMARY}
+CHORES = {"dsq_due", "dsq_expires", "dsq_untidy"}
 
 
 class Does(NamedTuple):
@@ -108,6 +109,7 @@ class TestPlans(DatabaseCase):
             Does("dead workers", lambda: workers.leave(session, self.worker_id), {"dsq_held"}),
             Does("expire", lambda: upkeep.expire(session), {"dsq_expires", PRIMARY}, True),
             Does("tidy", lambda: upkeep.tidy(session), {"dsq_untidy", PRIMARY}),
+            Does("catch up", lambda: upkeep.catch_up(strategy), CHORES | {PRIMARY}, True),
             Does("cancel", lambda: cancel(session, held.pk), {PRIMARY}),
             Does("retry", lambda: retry(session, held.pk), {PRIMARY}),
         ]

@@ -1,4 +1,4 @@
-"""promote, outlook, expire, tidy, prune: what time brings."""
+"""catch_up, promote, outlook, expire, tidy, prune: what time brings."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import datetime
 from typing import Any
 from unittest import mock
 
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from django_simple_queue.models import Attempt, Task
 from django_simple_queue.queue import upkeep
 from django_simple_queue.queue.enqueue import slot_of
-from django_simple_queue.queue.upkeep import expire, outlook, promote, prune, tidy
+from django_simple_queue.queue.upkeep import catch_up, expire, outlook, promote, prune, tidy
 from django_simple_queue.states import ENDS
 
 from .cases import TransitionCase
@@ -25,6 +26,26 @@ def ago(**given: Any) -> datetime.datetime:
 
 def ahead(**given: Any) -> datetime.datetime:
     return timezone.now() + datetime.timedelta(**given)
+
+
+class TestCatchUp(TransitionCase):
+    def test_whatever_is_due_is_done(self) -> None:
+        due = [*self.add(status=Task.SCHEDULED, run_after=ago(minutes=1)), *self.add(status=Task.SCHEDULED)]
+        late = [*self.add(expires=ago(minutes=1)), *self.add(status=Task.SCHEDULED, expires=ago(minutes=1))]
+        by_hand = self.add(status=Task.COMPLETED)
+        waiting = self.add(status=Task.SCHEDULED, run_after=ahead(minutes=1), expires=ahead(minutes=1))
+        catch_up(self.strategy(self.session))
+        assert [self.status(task) for task in due] == [Task.QUEUED] * 2
+        assert [self.status(task) for task in late] == [Task.CANCELLED] * 2
+        assert self.row(by_hand[0]).finished_at is not None
+        assert self.status(waiting[0]) == Task.SCHEDULED
+
+    def test_nothing_that_is_due_costs_one_statement(self) -> None:
+        self.add(status=Task.SCHEDULED, run_after=ahead(minutes=1), expires=ahead(minutes=1))
+        self.add(status=Task.COMPLETED, finished_at=ago(minutes=1))
+        with CaptureQueriesContext(self.session.connection) as sent:
+            catch_up(self.strategy(self.session))
+        assert len(sent) == 1, sent.captured_queries
 
 
 class TestPromote(TransitionCase):

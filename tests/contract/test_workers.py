@@ -7,7 +7,7 @@ import datetime
 from django.utils import timezone
 
 from django_simple_queue.models import Worker
-from django_simple_queue.queue.workers import alive, beat, declare_dead, forget_dead, leave, set_idle
+from django_simple_queue.queue.workers import alive, beat, declare_dead, forget, leave, set_idle
 from django_simple_queue.records import HOLDERS_PER_WORKER
 
 from .cases import TransitionCase
@@ -71,7 +71,7 @@ class TestWorkers(TransitionCase):
         leave(self.session, self.worker_id)
         assert self.worker(self.worker_id).state == Worker.DEAD
         self.change([task], holder=None)
-        forget_dead(self.session)
+        forget(self.session, self.worker_id)
         assert not Worker.objects.exists()
 
     def test_what_others_hold_does_not_keep_a_dead_worker(self) -> None:
@@ -80,5 +80,5 @@ class TestWorkers(TransitionCase):
             self.add(holder=holder)
         alive_one = self.new_worker()
         declare_dead(self.session, self.worker_id, 0)
-        forget_dead(self.session)
+        forget(self.session, self.worker_id)
         assert [w.pk for w in Worker.objects.all()] == [alive_one]

@@ -139,7 +139,7 @@ def sweep_of_what_is_on_a_page(patch: Patch) -> None:
 
 
 def rescue_of_the_living(patch: Patch) -> None:
-    patch.setattr(workers, "alive", lambda *args: [])
+    patch.setattr(workers, "everybody", lambda *args: [])
 
 
 def rescue_by_status_only(patch: Patch) -> None:

@@ -25,7 +25,7 @@ TOLD = ("Task ", "Receiver ", "Error calling ", "During handling of", "The above
 PATIENCE = 30.0  # seconds after which what was waited for is missing; nothing takes nearly as long
 
 
-def eventually(look: Callable[[], T], what: str = "", seconds: float = PATIENCE) -> T:
+def eventually(look: Callable[[], T], what: str = "", seconds: float = PATIENCE, pause: float = 0.02) -> T:
     """Ask again and again until the answer is true; the answer."""
     end = time.monotonic() + seconds
     while True:
@@ -34,7 +34,7 @@ def eventually(look: Callable[[], T], what: str = "", seconds: float = PATIENCE)
             return answer
         if time.monotonic() > end:
             raise AssertionError(f"waited {seconds:g} s for {what or look}; got {answer!r}")
-        time.sleep(0.02)
+        time.sleep(pause)
 
 
 class Process:

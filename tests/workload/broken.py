@@ -40,7 +40,7 @@ def the_living_are_rescued() -> None:
     """Every other worker is missing, and so as good as dead."""
     from django_simple_queue.worker import watch
 
-    watch.workers.alive = lambda session, lease: []  # type: ignore[assignment]
+    watch.workers.everybody = lambda session, lease: []  # type: ignore[assignment]
 
 
 def neighbours_are_lost_too() -> None:
