@@ -20,6 +20,7 @@ class Waiter:
     """Looks by itself: right on every database."""
 
     wants_idle = False  # whether enqueueing tells an idle worker, so that it must say that it is one
+    told = False  # of a new task, since the last look
 
     def __init__(self, session: Session) -> None:
         self.session = session
@@ -34,6 +35,11 @@ class Waiter:
         """A look was taken; the next SCHEDULED task is due in so many seconds."""
         pause = self.pause if due_in is None else min(self.pause, max(due_in, 0.001))
         self.next_look = time.monotonic() + pause
+
+    def heard(self, look_within: float) -> None:
+        """Somebody was woken for what was told; a look is due in so many seconds."""
+        self.told = False
+        self.next_look = min(self.next_look, time.monotonic() + look_within)
 
     def wait(self, seconds: float, wake_fd: int) -> None:
         """Until the next look is due, `seconds` at most, or something comes on wake_fd."""
@@ -90,11 +96,11 @@ class PostgreSQLWaiter(Waiter):
     def __init__(self, session: Session) -> None:
         super().__init__(session)
         self.raw: Any = None  # the driver's connection that listens
-        self.told = False
 
     def look_is_due(self, quiet_for: float, interval: float | None) -> bool:
         self.pause = interval or self.FALLBACK
-        self._collect()
+        if not self.told:
+            self._collect()
         return self.told or time.monotonic() >= self.next_look
 
     def looked(self, due_in: float | None) -> None:
@@ -116,7 +122,7 @@ class PostgreSQLWaiter(Waiter):
         raw = self.session.connection.connection
         if raw is not self.raw:
             self.session.write(f"LISTEN {CHANNEL}")
-            self.raw, self.told = raw, True  # what came before is not told
+            self.raw, self.next_look = raw, 0.0  # what came before is not told
             if hasattr(raw, "add_notify_handler"):  # psycopg 3 hands over what comes during other statements
                 raw.add_notify_handler(lambda notification: setattr(self, "told", True))
             return

@@ -134,6 +134,10 @@ class Page:
         words[PENDING] = 0
         return slots
 
+    def room(self) -> int:
+        """How many slots are free."""
+        return self._states().count(SlotState.EMPTY)
+
     def free_slots(self) -> Iterator[int]:
         return (slot for slot, state in enumerate(self._states()) if state == SlotState.EMPTY)
 

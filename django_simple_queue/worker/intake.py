@@ -67,7 +67,7 @@ class Intake:
         room = self.pace.batch()
         if self.options.max_tasks is not None:
             room = min(room, max(1, self.options.max_tasks - ran))
-        return min(room, sum(1 for _ in self.page.free_slots()))
+        return min(room, self.page.room())
 
     def _may_run_a_loss(self) -> bool:
         """Ask for the right to run a task with a loss, of which a worker runs one at a time."""

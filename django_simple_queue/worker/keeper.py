@@ -27,6 +27,7 @@ from .settle import Settler
 from .watch import Watch
 
 logger = logging.getLogger("django_simple_queue")
+TAKEN = 0.005  # seconds after which one that was woken has taken its share, and a look says what is left
 TICK = 0.05  # seconds between two looks at the board while work is done
 IDLE_KEPT = 0.2  # seconds after a wake-up for which enqueues go on notifying: to say it costs more than they do
 PRUNE_EVERY = 60.0  # seconds: it reads the whole table where no index has finished_at
@@ -182,10 +183,7 @@ class Keeper:
             seen = upkeep.outlook(self.session, self.options.queues, len(idle))
         self.waiter.looked(seen.due_in)
         if seen.runnable:
-            self.worked_at = self.woke_at = time.monotonic()
-            for page in idle[: seen.runnable]:
-                page.words[b.IDLE] = 0
-                write_news(self.wake_fds[page.index], WAKE)
+            self._wake(idle[: seen.runnable])
         elif (
             self.options.burst
             and self._nothing_held(before)
@@ -194,6 +192,12 @@ class Keeper:
             and not self.settler.sweep(self.board.control[b.C_WORKER], rescue.held_numbers(self.session))
         ):
             self.board.control[b.C_STOP] = b.Stop.SOON
+
+    def _wake(self, pages: list[b.Page]) -> None:
+        for page in pages:
+            page.words[b.IDLE] = 0
+            write_news(self.wake_fds[page.index], WAKE)
+            self.worked_at = self.woke_at = time.monotonic()
 
     def _say_idle(self, idle: bool) -> None:
         workers.set_idle(self.session, self.board.control[b.C_WORKER], idle)
@@ -215,8 +219,12 @@ class Keeper:
     def _wait(self) -> None:
         """Until something may have happened: work, a dead runner, the next beat."""
         left = max(0.0, self.next_beat - time.monotonic())
-        if any(page.words[b.IDLE] for page in self.board.live()) and not self.board.stopping:
+        idle = [page for page in self.board.live() if page.words[b.IDLE]]
+        if idle and not self.board.stopping:
             self.waiter.wait(left, self.poke_fd)
+            if self.waiter.told:
+                self._wake(idle[:1])  # it need not wait for a look, which is for the others
+                self.waiter.heard(look_within=TAKEN)
         else:
             select.select([self.poke_fd], [], [], min(TICK, left))
         drain(self.poke_fd)

@@ -1,4 +1,4 @@
-"""What the keeper writes into a runner's pipe: a wake-up, or a task whose end its dead runner could not tell."""
+"""Pipes between keeper and runners: a wake-up, a ring, or a task whose end its dead runner could not tell."""
 
 from __future__ import annotations
 
@@ -13,6 +13,24 @@ SIZE = 33  # one letter and an id in hex; far below PIPE_BUF, so that a record i
 WAKE = b"W"
 SUCCEEDED, UNSUCCESSFUL, LOST, TIMED_OUT = b"S", b"F", b"L", b"T"
 NOBODY = b"0" * 32
+
+
+class PipeEnd:
+    """One that this process's tasks may close behind our back."""
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+        self.stat = os.fstat(fd)
+
+    def fileno(self) -> int:
+        return self.fd
+
+    def is_whole(self) -> bool:
+        """False: it has been closed, and its number may be another file's by now."""
+        try:
+            return os.path.samestat(os.fstat(self.fd), self.stat)
+        except OSError:
+            return False
 
 
 def write_news(fd: int, kind: bytes, task: uuid.UUID | None = None) -> None:

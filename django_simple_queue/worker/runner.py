@@ -27,7 +27,7 @@ from .beside import WORTH, Beside
 from .executor import Executor, close_open_transactions
 from .intake import Intake
 from .interrupt import SOFT_TIMEOUT
-from .news import read_news
+from .news import PipeEnd, read_news, ring
 from .options import Options
 from .pace import Pace
 from .patience import GivenUp, Patience
@@ -56,11 +56,11 @@ def to_store(runs: Iterable[Run]) -> list[finish.Done]:
 class Runner:
     """One process's work; `threads` beside it for --threads above 1."""
 
-    def __init__(self, options: Options, board: b.Board, page: b.Page, wake_fd: int) -> None:
-        self.options, self.board, self.page, self.wake_fd = options, board, page, wake_fd
+    def __init__(self, options: Options, board: b.Board, page: b.Page, wake_fd: int, poke_fd: int) -> None:
+        self.options, self.board, self.page = options, board, page
         self.settings = get_settings()
         self.pid = os.getpid()
-        self.wake = os.fstat(wake_fd)
+        self.wake, self.keeper = PipeEnd(wake_fd), PipeEnd(poke_fd)
         self.session = OwnSession(options.alias)
         self.lock = threading.RLock()  # of the session, the done list and the page's text
         self.patience = Patience(self.session, self._call_off)
@@ -124,11 +124,7 @@ class Runner:
 
     def _end_if_crippled(self, slot: int, claim: Claim, outcome: Outcome) -> None:
         """A task closed this process's files: nothing here can be trusted any more, but the board still is."""
-        try:
-            whole = os.path.samestat(os.fstat(self.wake_fd), self.wake)  # the number may be another file's by now
-        except OSError:
-            whole = False
-        if not whole:
+        if not self.wake.is_whole():
             logger.warning("Task %s (%s) closed files of its process, which is replaced.", claim.uuid, claim.task)
             self.page.done(slot, outcome)
             os._exit(0)  # other threads' tasks have a loss: one of them did it, and each runs alone next time
@@ -159,7 +155,7 @@ class Runner:
         return bool(batch)
 
     def claim_batch(self) -> list[tuple[int, Claim]]:
-        read_news(self.wake_fd, self.options.alias)  # before: what it wakes us for is looked for now
+        read_news(self.wake.fd, self.options.alias)  # before: what it wakes us for is looked for now
         return self.intake.claim(self.ran)
 
     def holds_more(self) -> bool:
@@ -277,13 +273,16 @@ class Runner:
     # -- waiting and ending ---------------------------------------------------------------------------------------
 
     def idle(self) -> None:
-        """Say that there is nothing to do, look once more, then wait for the keeper."""
-        self.page.words[b.IDLE] = 1
-        b.fence()
-        if self.over() or self.fetch():
-            return
-        self.beside.close()
-        select.select([self.wake_fd], [], [], FLUSH_SECONDS if self.done else LOOK_AGAIN)
+        """Say that there is nothing to do, look once more, then wait for the keeper, until there is something."""
+        while True:
+            self.page.words[b.IDLE] = 1
+            b.fence()
+            if self.over() or self.turn_over():
+                return
+            self.beside.close()
+            if self.keeper.is_whole():
+                ring(self.keeper.fd)  # it looks for us from now on
+            select.select([self.wake], [], [], FLUSH_SECONDS if self.done else LOOK_AGAIN)
 
     def wind_up(self) -> None:
         """Give back what was not started, store the rest."""

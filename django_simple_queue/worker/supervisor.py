@@ -99,7 +99,8 @@ class Supervisor:
         page.words[b.RUNNER] = self.started
         page.words[b.STATE] = b.PageState.LIVE
         kind = Runner if self.options.threads == 1 else ThreadedRunner
-        pid = spawn(lambda: kind(self.options, self.board, page, self.wakes[page.index][0]).run(), "runner")
+        wake = self.wakes[page.index][0]
+        pid = spawn(lambda: kind(self.options, self.board, page, wake, self.poke_w).run(), "runner")
         page.words[b.PID] = pid
         self.runners[pid] = page
 

@@ -54,7 +54,7 @@ class ThreadedRunner(Runner):
             self.turn.wait(0.02)
 
     def _look_is_due(self) -> bool:
-        return time.monotonic() >= self.next_look or bool(select.select([self.wake_fd], [], [], 0)[0])
+        return time.monotonic() >= self.next_look or bool(select.select([self.wake], [], [], 0)[0])
 
     def _look_beside(self) -> bool:
         """Claim more while something runs; if there is nothing, have the keeper tell when there is."""
