@@ -47,6 +47,7 @@ VALUES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "LEASE_SECONDS": (lambda v: is_number(v) and v > 0, "seconds as a number above 0"),
     "HEARTBEAT_SECONDS": (lambda v: is_number(v) and v > 0, "seconds as a number above 0"),
     "MAX_WORKER_LOSSES": (lambda v: is_whole(v, 1), "a whole number, at least 1"),
+    "NOTIFY": (lambda v: isinstance(v, bool), "True or False"),
     "KEEP_FINISHED": (
         lambda v: v is None or (is_number(v) and v >= 0) or isinstance(v, datetime.timedelta),
         "seconds as a number, a timedelta, or None to keep finished tasks for ever",

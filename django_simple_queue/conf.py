@@ -31,6 +31,7 @@ class Settings:
     lease_seconds: float = 30
     heartbeat_seconds: float = 5
     max_worker_losses: int = 3
+    notify: bool = True  # whether an enqueue wakes idle workers where the database can (PostgreSQL); else they look
     keep_finished: float | None = None  # seconds (or a timedelta); None: for ever
     schedule: Mapping[str, Any] | None = None
     claims: Sequence[str] = ()  # dotted names of functions that return what the project claims rows from

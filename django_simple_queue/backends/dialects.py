@@ -13,6 +13,8 @@ from typing import Any
 from django.conf import settings
 from django.utils import timezone
 
+from ..conf import get_settings
+
 Params = dict[str, Any]
 CHANNEL = "django_simple_queue"  # on which PostgreSQL tells idle workers of new tasks
 
@@ -116,6 +118,8 @@ class PostgreSQLDialect(Dialect):
         return f"{column} = ANY(%(ids)s)"
 
     def wake(self, workers: str, idle: str) -> str | None:
+        if not get_settings().notify:
+            return None
         # Only then: NOTIFY takes a lock on the whole server at commit.
         return f"SELECT pg_notify('{CHANNEL}', '') FROM {workers} WHERE {idle} LIMIT 1"
 

@@ -101,7 +101,7 @@ class PostgreSQLHealth(Health):
             "SELECT relname FROM pg_class WHERE oid = to_regclass(%s) AND relpersistence = 'u'", self.table
         )
         values["unlogged"] = bool(unlogged)
-        values["pooled"] = self.rows("SELECT pg_backend_pid()")[0][0] != self.connection.connection.info.backend_pid
+        values["pooled"] = is_pooled(self.connection)
         yield from judge_postgresql(values)
         for (name,) in self.rows(
             "SELECT indexrelid::regclass::text FROM pg_index WHERE indrelid = to_regclass(%s) AND NOT indisvalid",
@@ -112,6 +112,13 @@ class PostgreSQLHealth(Health):
                 f"The index {name} is invalid: it is kept up to date and never used.",
                 f"REINDEX INDEX CONCURRENTLY {name}",
             )
+
+
+def is_pooled(connection: Any) -> bool:
+    """Whether something like PgBouncer answers for PostgreSQL: it makes process ids of its own up."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        return bool(cursor.fetchone()[0] != connection.connection.info.backend_pid)
 
 
 def judge_postgresql(values: Mapping[str, Any]) -> Iterator[Finding]:
@@ -137,7 +144,7 @@ def judge_postgresql(values: Mapping[str, Any]) -> Iterator[Finding]:
     if values.get("pooled"):
         yield Finding(
             INFO,
-            "A pooler such as PgBouncer is in between: in transaction mode workers get no notifications and poll.",
+            "A pooler such as PgBouncer is in between: through it workers get no notifications and look for work.",
             "Give task_worker an alias that goes to the server directly, and set DISABLE_SERVER_SIDE_CURSORS.",
         )
 

@@ -8,7 +8,9 @@ from typing import Any
 
 from django.db import Error
 
+from ..conf import get_settings
 from .dialects import CHANNEL
+from .health import is_pooled
 from .session import Session
 
 QUICK, SLOW = 0.035, 0.32  # seconds between looks: soon after work, and once it has been quiet
@@ -19,6 +21,7 @@ DOUBLES_IN = 5.0  # seconds, from then on
 class Waiter:
     """Looks by itself: right on every database."""
 
+    how = f"looks for work every {QUICK:g} to {SLOW:g} s"
     wants_idle = False  # whether enqueueing tells an idle worker, so that it must say that it is one
     told = False  # of a new task, since the last look
 
@@ -56,6 +59,7 @@ def slowing(quiet_for: float) -> float:
 class SQLiteWaiter(Waiter):
     """PRAGMA data_version costs 4 microseconds and changes whenever another connection has committed."""
 
+    how = "sees each commit by PRAGMA data_version"
     STEP = 0.004
     FALLBACK = 10.0
 
@@ -88,8 +92,9 @@ class SQLiteWaiter(Waiter):
 
 class PostgreSQLWaiter(Waiter):
     """LISTEN: an enqueue notifies, if a worker says that it is idle. A fallback look catches rows that the ORM or 0.1.x
-    code wrote, and works alone where LISTEN does not (PgBouncer in transaction mode)."""
+    code wrote."""
 
+    how = "is woken by NOTIFY"
     wants_idle = True
     FALLBACK = 1.0
 
@@ -137,8 +142,16 @@ class PostgreSQLWaiter(Waiter):
                 raw.notifies.clear()
 
 
-WAITERS = {"sqlite": SQLiteWaiter, "postgresql": PostgreSQLWaiter}
+class PooledWaiter(Waiter):
+    """Behind PgBouncer: in transaction mode what listens hears nothing, and somebody else's connection hears it."""
+
+    how = f"{Waiter.how}, since a pooler keeps notifications from it (an alias without one has them)"
 
 
 def waiter_for(session: Session) -> Waiter:
-    return WAITERS.get(session.connection.vendor, Waiter)(session)
+    """The quickest that this database, what is in between, and the project's settings allow."""
+    if session.connection.vendor == "sqlite":
+        return SQLiteWaiter(session)
+    if session.connection.vendor != "postgresql" or not get_settings().notify:
+        return Waiter(session)
+    return (PooledWaiter if is_pooled(session.connection) else PostgreSQLWaiter)(session)

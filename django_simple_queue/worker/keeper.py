@@ -72,7 +72,7 @@ class Keeper:
         """Choose the strategy, find the tables, take a worker id (or the one of the keeper before this one)."""
         self.patience.ride_out(self.session.connection.ensure_connection)
         self.strategy = get_strategy(session=self.session, wanted=self.options.strategy)
-        self.waiter = waiter_for(self.session)
+        self.waiter = self.patience.ride_out(lambda: waiter_for(self.session))
         try:
             self.session.attempt(lambda: self.session.rows(f"SELECT holder FROM {TASK} WHERE holder = 0"))
         except Error as error:
@@ -98,7 +98,7 @@ class Keeper:
             queues = ", ".join(options.queues) or "all queues"
             print(
                 f"Worker {options.name}: database {options.alias!r}, {queues}, {options.processes} x {options.threads};"
-                f" strategy {strategy.name}: {strategy.why}.",
+                f" strategy {strategy.name}: {strategy.why}; {self.waiter.how}.",
                 flush=True,
             )
 

@@ -91,6 +91,7 @@ WRONG = [
     ("E001", "MAX_WORKER_LOSSES", 0),
     ("E001", "KEEP_FINISHED", "30 days"),
     ("E001", "SCHEDULE", ["x"]),
+    ("E001", "NOTIFY", "no"),
     ("E002", "ALLOWED_TASKS", "myapp.tasks.send"),
     ("E002", "ALLOWED_TASKS", 5),
     ("E003", "ALLOWED_TASKS", ["*"]),

@@ -6,10 +6,11 @@ import json
 from typing import Any
 
 import pytest
+from django.db import connection
 
-from django_simple_queue.models import Task
+from django_simple_queue.models import Task, Worker
 
-from .stage import Process, Stage, create
+from .stage import Process, Stage, await_status, create
 
 
 def refused(process: Process) -> str:
@@ -53,6 +54,20 @@ def test_two_workers_before_migrate(stage: Stage) -> None:
 def test_the_worker_says_what_it_took_and_why(stage: Stage) -> None:
     said = stage.burst("--name", "mine", "--queue", "a", "--queue", "b")
     assert said.startswith("Worker mine: database 'default', a, b, 1 x 1; strategy ")
+
+
+def test_the_worker_says_how_it_learns_of_work(stage: Stage) -> None:
+    how = {"sqlite": "by PRAGMA data_version", "postgresql": "is woken by NOTIFY"}
+    assert how.get(connection.vendor, "looks for work every") in stage.burst()
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="only PostgreSQL notifies")
+def test_without_notify_a_worker_looks_and_says_nobody_is_idle(stage: Stage) -> None:
+    worker = stage.ready(settings={"notify": False})
+    assert "looks for work every" in worker.said
+    await_status(create("run"), Task.COMPLETED)
+    assert not Worker.objects.filter(idle=True).exists()
+    assert worker.stop() == 0
 
 
 def test_help_teaches(stage: Stage) -> None:
