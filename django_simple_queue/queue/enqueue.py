@@ -18,6 +18,7 @@ from ..models import Task, Worker, next_seq
 from ..records import as_uuid
 from ..states import QUEUED, SCHEDULED
 from ..validation import Moment, NewTask
+from .ids import new_id
 from .insert import insert, insert_many, is_ahead
 from .sql import ENDED, TASK, WORKER
 
@@ -72,6 +73,7 @@ def enqueue_many(session: Session, news: Sequence[NewTask]) -> list[uuid.UUID]:
 
 def _task(session: Session, seq: int, new: NewTask) -> Task:
     return Task(
+        id=new_id(session),
         task=new.task,
         args=new.args,
         status=SCHEDULED if is_ahead(new.run_after, timezone.now()) else QUEUED,

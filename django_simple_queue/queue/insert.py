@@ -14,6 +14,7 @@ from ..backends.session import Session
 from ..models import Task
 from ..states import QUEUED, SCHEDULED
 from ..validation import Moment, NewTask
+from .ids import new_id
 from .sql import TASK
 
 # What is not named here is NULL, or has its default from the database.
@@ -30,7 +31,7 @@ def is_ahead(when: Moment, now: datetime.datetime) -> bool:
 
 def insert(session: Session, numbered: Numbered, tell: str | None) -> uuid.UUID:
     """Add a task. `tell`: SELECT of a value, which tells idle workers; so it needs no statement of its own."""
-    columns, (key,), (row,) = _rows([numbered], _Storing(session))
+    columns, (key,), (row,) = _rows(session, [numbered], _Storing(session))
     params, marks = dict(zip(columns, row, strict=True)), []
     for column, value in params.items():
         mark = f"%({column})s"
@@ -48,7 +49,7 @@ def insert_many(session: Session, numbered: Sequence[Numbered]) -> list[uuid.UUI
     storing: _Storing = _Storing(session)
     if any(isinstance(when, datetime.timedelta) for _, new in numbered for when in (new.run_after, new.expires)):
         storing = _StoringByClock(session)
-    columns, keys, rows = _rows(numbered, storing)
+    columns, keys, rows = _rows(session, numbered, storing)
     bulk.insert(session, TASK, columns, rows)
     return keys
 
@@ -80,14 +81,14 @@ class _StoringByClock(_Storing):
 
 
 def _rows(
-    numbered: Sequence[Numbered], stored: Callable[[Any], Any]
+    session: Session, numbered: Sequence[Numbered], stored: Callable[[Any], Any]
 ) -> tuple[tuple[str, ...], list[uuid.UUID], list[tuple[Any, ...]]]:
     """The columns, and of each task its id and its row."""
     now = timezone.now()
     stamp, keys, rows = stored(now), [], []
     seldom = tuple(name for name in SELDOM if any(getattr(new, name) is not None for _, new in numbered))
     for seq, new in numbered:
-        key, status = uuid.uuid4(), SCHEDULED if is_ahead(new.run_after, now) else QUEUED
+        key, status = new_id(session), SCHEDULED if is_ahead(new.run_after, now) else QUEUED
         row = (key.hex, stamp, stamp, new.task, new.args, status, new.queue, -new.priority, seq)
         keys.append(key)
         rows.append((*row, *(stored(getattr(new, name)) for name in seldom)) if seldom else row)

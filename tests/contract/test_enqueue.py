@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime
+import time
+import uuid
 from typing import Any
 from unittest import mock
 
@@ -18,6 +20,7 @@ from django_simple_queue.backends import Session
 from django_simple_queue.backends.bulk import CHUNK
 from django_simple_queue.models import Task
 from django_simple_queue.queue.enqueue import enqueue, enqueue_many
+from django_simple_queue.queue.ids import new_id
 from django_simple_queue.validation import NewTask
 
 from .cases import DatabaseCase
@@ -97,6 +100,21 @@ class TestEnqueue(DatabaseCase):
         with connection.execute_wrapper(watch):
             enqueue_many(Session(), [new()])
         assert any(sql.startswith("INSERT INTO django_simple_queue_task") for sql in seen)
+
+    def test_ids_are_made_in_the_order_of_time_where_that_pays(self) -> None:
+        session = Session()
+        by_time = connection.vendor != "mysql" or connection.features.has_native_uuid_field
+        moments = []
+        for _ in range(3):
+            moments.append(list(ways(new()).values()))
+            time.sleep(0.002)  # an id says no more than milliseconds for sure
+        ids = [[row.id for row in rows] for rows in moments]
+        assert {key.version for keys in ids for key in keys} == {7 if by_time else 4}
+        assert {key.variant for keys in ids for key in keys} == {uuid.RFC_4122}
+        if by_time:
+            assert max(ids[0]) < max(ids[1]) < max(ids[2])
+            assert abs((ids[0][0].int >> 80) / 1000 - time.time()) < NEAR.total_seconds()
+        assert len({new_id(session) for _ in range(1000)}) == 1000
 
     def test_one_task_is_one_statement(self) -> None:
         with CaptureQueriesContext(connection) as captured:
