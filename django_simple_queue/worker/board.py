@@ -211,10 +211,16 @@ class Page:
 
     def entries(self, *, outcomes: bool = True) -> list[Entry]:
         """The slots in use, in the order in which their tasks were claimed."""
-        found = [
-            self._entry(slot, HEADER + slot * SLOT, outcomes) for slot, state in enumerate(self._states()) if state
-        ]
-        return [entry for entry in found if entry.state is not SlotState.EMPTY]
+        slots = [slot for slot, state in enumerate(self._states()) if state]
+        return [entry for entry in self._read(slots, outcomes) if entry.state is not SlotState.EMPTY]
+
+    def running(self) -> list[Entry]:
+        """The slots whose tasks run, few of many: this is asked all the time."""
+        slots = [slot for slot, state in enumerate(self._states()) if state == SlotState.RUNNING]
+        return [entry for entry in self._read(slots, False) if entry.state is SlotState.RUNNING]
+
+    def _read(self, slots: Sequence[int], outcomes: bool) -> list[Entry]:
+        return [self._entry(slot, HEADER + slot * SLOT, outcomes) for slot in slots]
 
     def _entry(self, slot: int, at: int, outcomes: bool) -> Entry:
         """Its runner may write while it is read: what is the same before and after has been read whole."""

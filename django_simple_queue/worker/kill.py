@@ -65,7 +65,7 @@ class Killer:
         cut = False
         for pid, page in self.runners.items():
             if page.words[b.REASON] == b.Reason.NONE and self._halt(pid):
-                cut = cut or any(entry.state is b.SlotState.RUNNING for entry in page.entries(outcomes=False))
+                cut = cut or bool(page.running())
                 self._kill(pid, page, b.Reason.SHUTDOWN)
         return cut
 
@@ -73,9 +73,7 @@ class Killer:
         """A task that has to end, and why; NONE: it may still end by itself."""
         warned = None
         now = b.clock()
-        for entry in page.entries(outcomes=False):
-            if entry.state is not b.SlotState.RUNNING:
-                continue
+        for entry in page.running():
             if not entry.timeout or (late := now - entry.started_at - entry.timeout * 1e9) <= 0:
                 continue
             if entry.marks & b.Mark.CANCEL:

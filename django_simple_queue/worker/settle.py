@@ -115,9 +115,9 @@ class Settler:
         """
         gave = False
         for page in self.board.live():
-            entries = page.entries()
-            running = [e.started_at for e in entries if e.state is b.SlotState.RUNNING]
-            if running and (self.board.stopping or b.clock() - min(running) > LONG_RUN):
+            since = [entry.started_at for entry in page.running()]
+            if since and (self.board.stopping or b.clock() - min(since) > LONG_RUN):
+                entries = page.entries()
                 self._store_done(page, entries)
                 gave = self._take_waiting(page, entries) or gave
         return gave
@@ -151,8 +151,8 @@ class Settler:
             return
         asked = held_and_cancelled(self.session, worker_id)
         for page in self.board.live():
-            for entry in page.entries():
-                if (entry.claim.uuid, entry.claim.holder) in asked and entry.state is b.SlotState.RUNNING:
+            for entry in page.running():
+                if (entry.claim.uuid, entry.claim.holder) in asked:
                     page.cancel(entry, CANCEL_GRACE)
 
     # -- strays ---------------------------------------------------------------------------------------------------

@@ -76,6 +76,15 @@ def test_an_entry_says_what_finishing_needs(page: b.Page) -> None:
     assert 0 <= b.clock() - entry.started_at < 1e9
 
 
+def test_those_that_run_are_found_among_the_others(page: b.Page) -> None:
+    waits, first, second, over = page.put([claim(5) for _ in range(4)], None)
+    for slot in (over, second, first):
+        page.start(slot)
+    page.done(over, PLAIN_SUCCESS)
+    assert [entry.slot for entry in page.running()] == [first, second]
+    assert [entry.slot for entry in page.entries()] == [waits, first, second, over]
+
+
 @pytest.mark.parametrize(
     "outcome",
     [
