@@ -115,6 +115,7 @@ class Keeper:
         )
         self.board.control[b.C_DEADLINE] = sent + int(self.settings.lease_seconds * 1e9)
         self.board.control[b.C_WORKER] = worker_id
+        self.idle_said = False  # of this row
         self.next_beat = 0.0  # at once: who seems dead must be known before a burst may end
 
     def _leave(self) -> None:
@@ -137,9 +138,8 @@ class Keeper:
             self.waiter.next_look = 0.0  # what was given back is work for the others
         if self.board.stopping:
             return
-        live = self.board.live()
-        idle = [page for page in live if page.words[b.IDLE]]
-        if len(idle) < len(live):
+        idle = [page for page in self.board.live() if page.words[b.IDLE]]
+        if not idle:
             self.worked_at = now
         quiet_for = now - self.worked_at
         due = bool(idle) and self.waiter.look_is_due(quiet_for, self.options.poll_interval)
