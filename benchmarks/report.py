@@ -26,6 +26,7 @@ TABLES = {
     "Working off a backlog": ("drain noop",),
     "Tasks that sleep": ("drain sleep",),
     "Adding tasks": ("enqueue",),
+    "Busy half of the time": ("at half load",),
     "Idle": ("latency", "when idle", "PSS"),
     "Cost of a task": ("CPU", "transactions a task", "statements a task"),
 }
