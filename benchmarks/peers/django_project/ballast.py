@@ -28,7 +28,7 @@ def key(connection: Any) -> str:
     if connection.vendor == "sqlite":
         return "lower(hex(randomblob(16)))"
     # UUID() would count up. MariaDB takes only what is a UUID by its version and variant.
-    return "INSERT(INSERT(MD5(CONCAT(n, RAND())), 13, 1, '4'), 17, 1, '8')"
+    return "INSERT(INSERT(LEFT(SHA2(CONCAT(n, RAND()), 256), 32), 13, 1, '4'), 17, 1, '8')"
 
 
 def insert(connection: Any, sort: str, count: int) -> None:
@@ -41,6 +41,6 @@ def insert(connection: Any, sort: str, count: int) -> None:
             " run_after, finished_at)"
             f" {numbers(count)}"
             f" SELECT {key(connection)}, {past}, {past}, 'benchmarks.tasks.noop', '{{\"n\": 1}}',"
-            f" n + 1, {values} FROM numbers",
+            f" n + 1, {values} FROM numbers ORDER BY n",  # else rows that follow each other lie far apart
             None,
         )
