@@ -26,23 +26,23 @@ PLOTS = {
 }
 
 
-def write(databases: dict[str, Any], folder: Path) -> dict[str, list[Path]]:
-    """The files, by the database that they show; under "" what shows several."""
+def write(databases: dict[str, Any], folder: Path) -> dict[str, dict[str, Path]]:
+    """The files by their titles, by the database that they show; under "" what shows several."""
     folder.mkdir(parents=True, exist_ok=True)
-    written: dict[str, list[Path]] = {}
+    written: dict[str, dict[str, Path]] = {}
 
-    def keep(name: str, file: str, svg: str) -> None:
+    def keep(name: str, title: str, file: str, svg: str) -> None:
         (folder / file).write_text(svg, encoding="utf-8")
-        written.setdefault(name, []).append(folder / file)
+        written.setdefault(name, {})[title] = folder / file
 
     for name, found in databases.items():
-        for end, (title, figures) in PLOTS.items():
-            least = end == "-latency"
+        for end, (what, figures) in PLOTS.items():
+            title, least = f"{name}: {what}", end == "-latency"
             if rows := rows_of(found.get("peers", {}), list(figures.values()), least=least):
-                keep(name, f"bench-{name}{end}.svg", bars(f"{name}: {title}", list(figures), rows))
+                keep(name, title, f"bench-{name}{end}.svg", bars(title, list(figures), rows))
     if curves := {name: found["memory"] for name, found in databases.items() if found.get("memory")}:
         title = "PSS of a worker with one process, in MiB, while tasks pass"
-        keep("", "bench-memory.svg", line(title, "tasks", curves))
+        keep("", title, "bench-memory.svg", line(title, "tasks", curves))
     return written
 
 

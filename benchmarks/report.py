@@ -43,7 +43,9 @@ def render(
         print("\n".join(lines(result, anchor, {})))
         return
     links = {
-        name: [f"![{file.stem}]({Path(os.path.relpath(file, markdown.parent)).as_posix()})" for file in files]
+        name: [
+            f"![{title}]({Path(os.path.relpath(file, markdown.parent)).as_posix()})" for title, file in files.items()
+        ]
         for name, files in written.items()
     }
     above = markdown.read_text(encoding="utf-8").partition(MARK)[0].rstrip() if markdown.exists() else ""

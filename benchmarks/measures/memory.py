@@ -8,7 +8,8 @@ from benchmarks.common import number
 from benchmarks.measures.subject import Subject, commands
 
 EVERY = 1.0  # seconds
-PORTION, AHEAD = 5000, 20_000  # tasks: so many are added as soon as fewer than so many wait
+PORTION, AHEAD = 5000, 10_000  # tasks: so many are added as soon as fewer than so many wait
+PAUSE = 0.2  # seconds between two looks at what is left
 PATIENCE = 60.0  # seconds in which no task has passed
 SHOWN = 10  # lines while it runs
 
@@ -38,5 +39,5 @@ def memory(subject: Subject, tasks: int) -> list[tuple[int, float]]:
             workers.check()
             if now - moved > PATIENCE:
                 raise TimeoutError(f"no task was finished within {PATIENCE:g} s; {passed:,} had been")
-            time.sleep(0.05)
+            time.sleep(PAUSE)
     return samples

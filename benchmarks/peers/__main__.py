@@ -38,7 +38,7 @@ def main() -> int:
     ours = parser.add_mutually_exclusive_group().add_argument
     ours("--growth", action="store_true", help="measure instead what a table that has grown does to our own queue")
     ours("--memory", action="store_true", help="measure instead what our own worker has in memory as many tasks pass")
-    add("--rows", type=int, default=1_000_000, metavar="N", help="of each sort for --growth, that pass for --memory")
+    add("--rows", type=int, default=1_000_000, metavar="N", help="for --growth and --memory (default 1000000)")
     add("--json", type=Path, default=Path("build/bench-peers.json"), metavar="FILE", help="default %(default)s")
     options = parser.parse_args()
     modules = [known.get(name, name) for name in options.peer or known]
