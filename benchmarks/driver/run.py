@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,6 @@ from benchmarks.driver.databases import Database
 from benchmarks.driver.environments import environment, stage
 from benchmarks.driver.processes import WorkerDied
 from benchmarks.measures.every import MEASURES
-from benchmarks.measures.growth import growth
 from benchmarks.measures.subject import Subject
 from benchmarks.peers.peer import adapter
 from compat_matrix.matrix import Database as Server
@@ -45,11 +44,11 @@ class Results:
 
 
 def measure_on(
-    server: Server, url: str, modules: list[str], measures: list[str], repeat: int, seconds: float, rows: int | None
+    server: Server, url: str, modules: list[str], measures: list[str], repeat: int, seconds: float
 ) -> dict[str, Any]:
-    """With `rows`, what growth does to our own queue instead."""
+    """Every value of each figure, and what could not be measured."""
     results, kind = Results(), server.kind
-    wanted = [OURS] if rows else [module for module in modules if kind in adapter(module).databases]
+    wanted = [module for module in modules if kind in adapter(module).databases]
     with stage() as folder, ExitStack() as stack:
         subjects: list[Subject] = []
         for module in wanted:
@@ -57,14 +56,18 @@ def measure_on(
                 subjects += stack.enter_context(prepared(module, server, url, folder, seconds))
             except Exception as error:
                 results.fail(adapter(module).name, error)
-        if rows:
-            return {"growth": growth(subjects[0], rows, repeat)} if subjects else results.as_dict()
         for turn in range(repeat):
             for name in measures:
                 for subject in subjects:
                     if wants(subject, name) and f"{subject}, {name}" not in results.failed:
                         one(results, subject, name, f"{turn + 1}/{repeat}")
-    return results.as_dict()
+    return results.as_dict() | {"measures": measures}
+
+
+def measure_ours(server: Server, url: str, measure: Callable[[Subject], Any]) -> Any:
+    """Something of our own queue alone."""
+    with stage() as folder, prepared(OURS, server, url, folder, 0.0) as subjects:
+        return measure(subjects[0])
 
 
 def wants(subject: Subject, name: str) -> bool:

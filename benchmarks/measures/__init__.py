@@ -1,1 +1,1 @@
-"""What is measured of every peer; `growth` is of our own queue alone."""
+"""What is measured of every peer; `growth` and `memory` are of our own queue alone."""

@@ -13,7 +13,7 @@ from benchmarks.measures.subject import Figures, Subject, commands
 
 FIRST = 500  # tasks, before it is known how many a peer does
 MOST = 200_000
-LOOK = 0.025  # seconds between two looks at what is left
+LOOK, SELDOM = 0.025, 1.0  # seconds between two looks at what is left, at least and at most
 LIMIT = 20.0  # seconds; a peer that needs more is measured by what it did
 
 
@@ -121,8 +121,18 @@ def work_off(
     return course, (after - before) / done if done and after > before else None
 
 
-def watch(subject: Subject, left: str, count: int, workers: Workers, limit: float) -> Course:
-    course = Course(count)
+def watch(
+    subject: Subject,
+    left: str,
+    count: int,
+    workers: Workers,
+    limit: float,
+    *,
+    look: float = LOOK,
+    enough: int | None = None,
+) -> Course:
+    """Until all are done, or enough of them."""
+    course = Course(enough or count)
     database = subject.database
     began = time.monotonic()
     marks: list[tuple[int, float, float | None]] = []
@@ -131,11 +141,11 @@ def watch(subject: Subject, left: str, count: int, workers: Workers, limit: floa
         done = count - int(database.value(left))
         answered = time.monotonic()
         course.seen.append(((asked + answered) / 2, done))
-        if (len(marks) < 1 and done >= count * 0.1) or (len(marks) == 1 and done >= count * 0.8):
+        if (len(marks) < 1 and done >= course.count * 0.1) or (len(marks) == 1 and done >= course.count * 0.8):
             marks.append((done, workers.cpu_seconds(), database.server_cpu_seconds()))
         workers.check()
-        # Looking must not be what the server is busy with.
-        time.sleep(max(LOOK, 10 * (answered - asked)))
+        # Looking must not be what the server is busy with; but one slow answer must not hide all that follows.
+        time.sleep(min(SELDOM, max(look, 10 * (answered - asked))))
     if len(marks) == 2:
         (first, worker, server), (last, worker_then, server_then) = marks
         course.used["workers"] = worker_then - worker, last - first

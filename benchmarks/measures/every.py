@@ -8,6 +8,7 @@ from benchmarks.driver.agents import AgentError
 from benchmarks.measures.drain import drain, sleepers
 from benchmarks.measures.enqueue import enqueue
 from benchmarks.measures.idle import idle
+from benchmarks.measures.load import load
 from benchmarks.measures.subject import Figures, Subject
 
 
@@ -30,4 +31,5 @@ MEASURES: dict[str, Callable[[Subject], Figures]] = {
     "sleep": sleeps,
     "enqueue": enqueue,
     "idle": idle,
+    "load": load,
 }

@@ -7,11 +7,14 @@ from contextlib import contextmanager
 
 from benchmarks.common import number
 from benchmarks.driver.databases import Database
-from benchmarks.measures.drain import Course, work_off
+from benchmarks.measures.drain import LIMIT, LOOK, Course, watch, work_off
 from benchmarks.measures.subject import Subject
+from benchmarks.tables import EMPTY_TABLE
 
 DRAINED = 20_000
+WAITING = (1000, 100_000)  # tasks at the start, and as many as rows are asked for
 PINNED = 100_000  # tasks that pass under a snapshot that somebody holds
+SOON = 0.002  # seconds between two looks at so few tasks that they take less than a tenth of one
 # What peers/django_project/ballast.py inserts.
 BALLAST = ("finished", "later", "elsewhere")
 SNAPSHOT = {
@@ -29,9 +32,12 @@ def growth(subject: Subject, rows: int, repeat: int) -> dict[str, list[float]]:
 
     def measured(name: str, *, empty: bool = True, settle: bool = True, count: int = DRAINED) -> Course:
         course, _ = work_off(subject, "noop", count, words, empty=empty, settle=settle)
+        record(name, course)
+        return course
+
+    def record(name: str, course: Course) -> None:
         found.setdefault(name, []).append(course.rate)
         print(f"  {name}: {number(course.rate)} /s", flush=True)
-        return course
 
     for _ in range(repeat):
         subject.agent.call("empty")
@@ -42,12 +48,31 @@ def growth(subject: Subject, rows: int, repeat: int) -> dict[str, list[float]]:
             measured("under a snapshot, from its start", empty=False)
             work_off(subject, "noop", PINNED, words, empty=False, limit=600)
             measured(f"under a snapshot, after {PINNED + DRAINED:,} tasks", empty=False)
-        measured("on an empty table")
+        measured(EMPTY_TABLE)
         for sort in BALLAST:
             subject.agent.call("ballast", sort, rows)
             measured(f"with {rows:,} more: {sort}", empty=False)
+        for count in dict.fromkeys((*WAITING, rows)):
+            record(name_of(count), waiting(subject, count, words))
     subject.agent.call("empty")
     return found
+
+
+def name_of(count: int) -> str:
+    return f"with {count:,} tasks waiting{f', the first {DRAINED:,} of them' if count > DRAINED else ''}"
+
+
+def waiting(subject: Subject, count: int, words: list[list[str]]) -> Course:
+    """The first tasks of so many, on a table that holds nothing else."""
+    subject.agent.call("empty")
+    subject.agent.call("ballast", "waiting", count)
+    left: str = subject.agent.call("left_of_waiting", count)
+    subject.agent.close()
+    subject.database.settle()
+    with subject.workers(words) as workers:
+        return watch(
+            subject, left, count, workers, LIMIT, look=SOON if count < DRAINED else LOOK, enough=min(count, DRAINED)
+        )
 
 
 @contextmanager

@@ -10,11 +10,14 @@ import argparse
 import json
 import signal
 import sys
+from functools import partial
 from pathlib import Path
 
 from benchmarks.common import machine
-from benchmarks.driver.run import measure_on
+from benchmarks.driver.run import measure_on, measure_ours
 from benchmarks.measures.every import MEASURES
+from benchmarks.measures.growth import growth
+from benchmarks.measures.memory import memory
 from benchmarks.peers import adapters
 from benchmarks.peers.peer import adapter
 from benchmarks.report import render
@@ -32,8 +35,10 @@ def main() -> int:
     add("--measure", default=",".join(MEASURES), metavar="NAMES", help="default %(default)s")
     add("--repeat", type=int, default=3, metavar="N", help="how often each is measured (default 3)")
     add("--seconds", type=float, default=3.0, metavar="S", help="of work in a backlog (default 3)")
-    add("--growth", action="store_true", help="measure instead what a table that has grown does to our own queue")
-    add("--rows", type=int, default=1_000_000, metavar="N", help="of each sort, for --growth (default 1000000)")
+    ours = parser.add_mutually_exclusive_group().add_argument
+    ours("--growth", action="store_true", help="measure instead what a table that has grown does to our own queue")
+    ours("--memory", action="store_true", help="measure instead what our own worker has in memory as many tasks pass")
+    add("--rows", type=int, default=1_000_000, metavar="N", help="for --growth and --memory (default 1000000)")
     add("--json", type=Path, default=Path("build/bench-peers.json"), metavar="FILE", help="default %(default)s")
     options = parser.parse_args()
     modules = [known.get(name, name) for name in options.peer or known]
@@ -42,17 +47,22 @@ def main() -> int:
         parser.error(f"there is no {wrong!r}")
     # Workers end with this, however it ends.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    result = {"machine": machine(), "repeat": options.repeat, "databases": {}}
+    result = {"machine": machine(), "repeat": 1 if options.memory else options.repeat, "databases": {}}
     for name in options.database or names:
         database = matrix.load().database(name)
         with server(database) as running:
             print(running, flush=True)
-            rows = options.rows if options.growth else None
-            found = measure_on(database, running.url, modules, measures, options.repeat, options.seconds, rows)
+            if options.growth:
+                grow = partial(growth, rows=options.rows, repeat=options.repeat)
+                found = {"growth": measure_ours(database, running.url, grow)}
+            elif options.memory:
+                found = {"memory": measure_ours(database, running.url, partial(memory, tasks=options.rows))}
+            else:
+                found = measure_on(database, running.url, modules, measures, options.repeat, options.seconds)
         result["databases"][name] = {"server": running.taken} | found
         options.json.parent.mkdir(parents=True, exist_ok=True)
         options.json.write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    render(result, plots=options.json.parent)
+    render(result, folder=options.json.parent)
     print(f"\nAll values are in {options.json}, for python -m benchmarks.report.")
     return 0
 

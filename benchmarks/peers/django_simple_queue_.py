@@ -66,3 +66,18 @@ class DjangoSimpleQueue(DjangoPeer):
         from benchmarks.peers.django_project.ballast import insert
 
         insert(connection, sort, count)
+
+    def left_of_waiting(self, count: int) -> str:
+        """SQL that gives how many are left of the "waiting" ballast: to count a million would take too long.
+
+        They are claimed in their order, so that the first one that is not yet says how many have been.
+        """
+        self.setup()
+        from django.db import connection
+
+        rank = connection.ops.quote_name("rank")
+        return (
+            f"SELECT COALESCE({count + 1} - (SELECT seq FROM django_simple_queue_task"
+            f" WHERE status = 0 AND queue = 'default' AND holder IS NULL ORDER BY {rank}, seq LIMIT 1), 0)"
+            " + (SELECT COUNT(*) FROM django_simple_queue_task WHERE holder IS NOT NULL)"
+        )

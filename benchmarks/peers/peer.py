@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 # "n time.time()" to the file that BENCH_STAMPS names, with one write().
 KINDS = ("noop", "sleep1", "sleep20", "stamp")
 # What is measured: see benchmarks/measures.
-MEASURES = ("drain", "sleep", "enqueue", "idle")
+MEASURES = ("drain", "sleep", "enqueue", "idle", "load")
 
 
 class Peer:

@@ -1,4 +1,4 @@
-"""Rows of our own queue that are no work for its workers, a million at a time."""
+"""Rows of our own queue, a million at a time: what is no work for its workers, and what is."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ SORTS = {
     "finished": ("2", "'default'", "0", "NULL", "{past}"),
     "later": ("5", "'default'", "-100", "{future}", "NULL"),
     "elsewhere": ("0", "'other'", "-100", "NULL", "NULL"),
+    "waiting": ("0", "'default'", "0", "NULL", "NULL"),
 }
 TIMES = {
     "postgresql": ("now() - INTERVAL '1 day'", "now() + INTERVAL '1 year'"),
@@ -26,7 +27,8 @@ def key(connection: Any) -> str:
         return "gen_random_uuid()"
     if connection.vendor == "sqlite":
         return "lower(hex(randomblob(16)))"
-    return "UUID()" if connection.features.has_native_uuid_field else "REPLACE(UUID(), '-', '')"
+    # UUID() would count up. MariaDB takes only what is a UUID by its version and variant.
+    return "INSERT(INSERT(LEFT(SHA2(CONCAT(n, RAND()), 256), 32), 13, 1, '4'), 17, 1, '8')"
 
 
 def insert(connection: Any, sort: str, count: int) -> None:
@@ -39,6 +41,6 @@ def insert(connection: Any, sort: str, count: int) -> None:
             " run_after, finished_at)"
             f" {numbers(count)}"
             f" SELECT {key(connection)}, {past}, {past}, 'benchmarks.tasks.noop', '{{\"n\": 1}}',"
-            f" n + 1, {values} FROM numbers",
+            f" n + 1, {values} FROM numbers ORDER BY n",  # else rows that follow each other lie far apart
             None,
         )
