@@ -115,6 +115,7 @@ class Keeper:
         )
         self.board.control[b.C_DEADLINE] = sent + int(self.settings.lease_seconds * 1e9)
         self.board.control[b.C_WORKER] = worker_id
+        self.idle_said = False  # a new row
         self.next_beat = 0.0  # at once: who seems dead must be known before a burst may end
 
     def _leave(self) -> None:
@@ -183,7 +184,11 @@ class Keeper:
             seen = upkeep.outlook(self.session, self.options.queues, len(idle))
         self.waiter.looked(seen.due_in)
         if seen.runnable:
-            self._wake(idle[: seen.runnable])
+            # One that claims at this moment may have taken what was not seen any more: first those that do not.
+            # A claim is pending until it is known not to be idle.
+            claiming = [page for page in idle if page.words[b.PENDING]]
+            waiting = [page for page in idle if page not in claiming and page.words[b.IDLE]]
+            self._wake([*waiting, *claiming][: seen.runnable])
         elif (
             self.options.burst
             and self._nothing_held(before)
@@ -202,6 +207,8 @@ class Keeper:
     def _say_idle(self, idle: bool) -> None:
         workers.set_idle(self.session, self.board.control[b.C_WORKER], idle)
         self.idle_said = idle
+        if idle:
+            self.waiter.said_idle()
 
     def _asked(self) -> list[tuple[int, ...]]:
         """Which runners there are and how often each has asked for work."""
