@@ -1,7 +1,7 @@
 """An idle worker is told of work.
 
-Here it looks once a minute, and a runner by itself every few seconds: many tasks, one after another, are done within the
-usual patience only if each wakes who is to run it.
+Here it looks once a minute, and a runner by itself every few seconds: many tasks, one after another, are done within
+the usual patience only if each wakes who is to run it.
 """
 
 from __future__ import annotations
