@@ -111,3 +111,11 @@ def test_what_was_enqueued_before_the_worker_was_idle_is_found_after_its_commit(
         await_status(before, Task.COMPLETED, seconds=deadline.left)
         await_status(task, Task.COMPLETED, seconds=deadline.left)
     assert worker.stop() == 0
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="elsewhere nobody asks whether a worker is idle")
+def test_a_worker_that_was_taken_for_dead_says_again_that_it_is_idle(stage: Stage) -> None:
+    worker = idle_worker(stage)
+    Worker.objects.update(state=Worker.DEAD)
+    eventually(lambda: Worker.objects.filter(idle=True, state=Worker.ALIVE).exists(), "a new row, that is idle")
+    assert worker.stop() == 0
