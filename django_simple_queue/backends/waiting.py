@@ -34,6 +34,9 @@ class Waiter:
         self.pause = interval or slowing(quiet_for)
         return time.monotonic() >= self.next_look
 
+    def said_idle(self) -> None:
+        """The worker's row says from now on that it is idle."""
+
     def looked(self, due_in: float | None) -> None:
         """A look was taken; the next SCHEDULED task is due in so many seconds."""
         pause = self.pause if due_in is None else min(self.pause, max(due_in, 0.001))
@@ -65,7 +68,7 @@ class SQLiteWaiter(Waiter):
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
-        self.version: Any = None
+        self.version: Any = None  # and whose it is: another connection counts otherwise
 
     def look_is_due(self, quiet_for: float, interval: float | None) -> bool:
         self.pause = self.FALLBACK if interval is None else interval
@@ -73,7 +76,7 @@ class SQLiteWaiter(Waiter):
 
     def _changed(self) -> bool:
         try:
-            (version,) = self.session.rows("PRAGMA data_version")[0]
+            version = self.session.rows("PRAGMA data_version")[0][0], self.session.connection.connection
         except Error:  # 'database is locked' in rollback-journal mode: somebody writes
             return True
         changed = bool(version != self.version)
@@ -92,7 +95,11 @@ class SQLiteWaiter(Waiter):
 
 class PostgreSQLWaiter(Waiter):
     """LISTEN: an enqueue notifies, if a worker says that it is idle. A fallback look catches rows that the ORM or 0.1.x
-    code wrote."""
+    code wrote.
+
+    An enqueue that saw nobody idle may commit after a worker has said so and looked: neither finds the other. So it
+    looks a few times more, at growing intervals: such a task is as late as its transaction was, or not much more.
+    """
 
     how = "is woken by NOTIFY"
     wants_idle = True
@@ -101,6 +108,10 @@ class PostgreSQLWaiter(Waiter):
     def __init__(self, session: Session) -> None:
         super().__init__(session)
         self.raw: Any = None  # the driver's connection that listens
+        self.idle_since = 0.0
+
+    def said_idle(self) -> None:
+        self.idle_since = time.monotonic()
 
     def look_is_due(self, quiet_for: float, interval: float | None) -> bool:
         self.pause = interval or self.FALLBACK
@@ -110,6 +121,8 @@ class PostgreSQLWaiter(Waiter):
 
     def looked(self, due_in: float | None) -> None:
         self.told = False
+        if (idle_for := time.monotonic() - self.idle_since) < self.FALLBACK:
+            self.pause = min(self.pause, max(QUICK, idle_for))
         super().looked(due_in)
 
     def wait(self, seconds: float, wake_fd: int) -> None:

@@ -11,7 +11,7 @@ from ..backends.session import Session
 from ..models import Task, next_seq
 from ..records import as_uuid, numbers_of
 from ..states import CANCELLED, PROGRESS, QUEUED, SCHEDULED
-from .enqueue import slot_of
+from .enqueue import slot_of, wake
 from .sql import ENDED, TASK
 
 CANCEL_TRIES = 10  # a caller's transaction may go on seeing what is no longer so
@@ -74,7 +74,10 @@ def retry(session: Session, task_id: uuid.UUID) -> bool:
     def write() -> bool:
         try:
             with session.undoable():
-                return session.write(sql, params) == 1
+                if session.write(sql, params) != 1:
+                    return False
+                wake(session)
+                return True
         except IntegrityError:
             return False
 

@@ -169,6 +169,7 @@ class Keeper:
         if self.settings.keep_finished is not None and time.monotonic() >= self.next_prune:
             pruned = upkeep.prune(self.session, self.settings.keep_finished)
             self.next_prune = time.monotonic() + (0 if pruned >= upkeep.BATCH else PRUNE_EVERY)
+        self.waiter.next_look = 0.0  # what was rescued or promoted here tells nobody
         # Only now: what failed is due at once, and a round without it would be a success.
         self.next_beat = min(next_beat, time.monotonic() + self.watch.ends_in())
 
@@ -183,7 +184,11 @@ class Keeper:
             seen = upkeep.outlook(self.session, self.options.queues, len(idle))
         self.waiter.looked(seen.due_in)
         if seen.runnable:
-            self._wake(idle[: seen.runnable])
+            # One that claims at this moment may have taken what was not seen any more: first those that do not.
+            # A claim is pending until it is known not to be idle.
+            claiming = [page for page in idle if page.words[b.PENDING]]
+            waiting = [page for page in idle if page not in claiming and page.words[b.IDLE]]
+            self._wake([*waiting, *claiming][: seen.runnable])
         elif (
             self.options.burst
             and self._nothing_held(before)
@@ -202,6 +207,8 @@ class Keeper:
     def _say_idle(self, idle: bool) -> None:
         workers.set_idle(self.session, self.board.control[b.C_WORKER], idle)
         self.idle_said = idle
+        if idle:
+            self.waiter.said_idle()
 
     def _asked(self) -> list[tuple[int, ...]]:
         """Which runners there are and how often each has asked for work."""

@@ -280,6 +280,8 @@ class Runner:
             if self.over() or self.turn_over():
                 return
             self.beside.close()
+            if not self.page.words[b.IDLE]:
+                continue  # woken before the news was read, and the claim found nothing: it would be woken no more
             if self.keeper.is_whole():
                 ring(self.keeper.fd)  # it looks for us from now on
             select.select([self.wake], [], [], FLUSH_SECONDS if self.done else LOOK_AGAIN)

@@ -63,7 +63,10 @@ class ThreadedRunner(Runner):
         self.page.words[b.IDLE] = 1
         b.fence()
         self.next_look = time.monotonic() + LOOK_AGAIN
-        return self.fetch()
+        found = self.fetch()
+        if not found and not self.page.words[b.IDLE]:
+            self.next_look = 0.0  # woken before the news was read: it would be woken no more
+        return found
 
     def fetch(self) -> bool:
         """Claim a batch for the threads; a task with a loss is given back unless nothing else is here."""
