@@ -23,7 +23,7 @@ class Waiter:
 
     how = f"looks for work every {QUICK:g} to {SLOW:g} s"
     wants_idle = False  # whether enqueueing tells an idle worker, so that it must say that it is one
-    told = False  # of a new task, since the last look
+    told = False  # of a new task, since the last look began
 
     def __init__(self, session: Session) -> None:
         self.session = session
@@ -42,7 +42,11 @@ class Waiter:
     def heard(self, look_within: float) -> None:
         """Somebody was woken for what was told; a look is due in so many seconds."""
         self.told = False
-        self.next_look = min(self.next_look, time.monotonic() + look_within)
+        self.look_within(look_within)
+
+    def look_within(self, seconds: float) -> None:
+        """The next look is due then, if not before."""
+        self.next_look = min(self.next_look, time.monotonic() + seconds)
 
     def wait(self, seconds: float, wake_fd: int) -> None:
         """Until the next look is due, `seconds` at most, or something comes on wake_fd."""
@@ -106,11 +110,9 @@ class PostgreSQLWaiter(Waiter):
         self.pause = interval or self.FALLBACK
         if not self.told:
             self._collect()
-        return self.told or time.monotonic() >= self.next_look
-
-    def looked(self, due_in: float | None) -> None:
-        self.told = False
-        super().looked(due_in)
+        if self.told:
+            self.told, self.next_look = False, 0.0  # before the look: what is told during it may not be seen by it
+        return time.monotonic() >= self.next_look
 
     def wait(self, seconds: float, wake_fd: int) -> None:
         self._collect()  # one that came while another statement ran does not make the socket readable again
