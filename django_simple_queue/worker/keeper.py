@@ -87,6 +87,8 @@ class Keeper:
         if not self.board.control[b.C_WORKER]:
             self._register()
             self._say_hello()
+        elif self.waiter.wants_idle:
+            self.patience.ride_out(lambda: self._say_idle(False))  # whatever the keeper before this one said
 
     def _refuse(self, message: str) -> int:
         print(f"task_worker: {message}", file=sys.stderr, flush=True)
@@ -178,7 +180,7 @@ class Keeper:
     def _look(self, most: int) -> None:
         """For so many idle runners: promote what is due, wake as many as there are tasks; end a burst that is over."""
         before = self._asked()
-        if self.waiter.wants_idle and not self.idle_said:
+        if said := self.waiter.wants_idle and not self.idle_said:
             # Said before the look: a task enqueued after it is notified, one enqueued before it is seen.
             self._say_idle(True)
         seen = upkeep.outlook(self.session, self.options.queues, most)
@@ -188,6 +190,8 @@ class Keeper:
             else:
                 seen = seen._replace(due_in=TICK)  # somebody's transaction holds it: no reason to ask all the time
         self.waiter.looked(seen.due_in)
+        if said:
+            self.waiter.look_within(TICK)  # for who began to enqueue before it was said, and commits after this look
         if seen.runnable:
             self._wake(self._idle()[: seen.runnable])  # as they are now: one may have taken its task meanwhile
         elif self.options.burst and self._nothing_held(before) and not self.watch.others_hold():

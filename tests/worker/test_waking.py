@@ -14,7 +14,7 @@ from django.utils import timezone
 from django_simple_queue import create_task
 from django_simple_queue.backends.dialects import CHANNEL
 from django_simple_queue.backends.waiting import PostgreSQLWaiter
-from django_simple_queue.models import Task
+from django_simple_queue.models import Task, Worker
 from django_simple_queue.worker import board as b
 from django_simple_queue.worker.keeper import TICK, Keeper
 from django_simple_queue.worker.options import Options
@@ -37,6 +37,10 @@ class Ground:
         self.pages = self.board.pages[:2]
         for page in self.pages:
             page.words[b.STATE], page.words[b.IDLE] = b.PageState.LIVE, 1
+        self.open()
+
+    def open(self) -> None:
+        """The first keeper, or one that takes its place."""
         wakes = [write for _, write in self.pipes[1:]]
         self.keeper = Keeper(Options(alias="default", name="k", verbosity=0), self.board, self.pipes[0][0], wakes)
         self.keeper._open()
@@ -133,6 +137,26 @@ def test_what_is_told_during_a_look_is_not_forgotten(ground: Ground) -> None:
     waiter.looked(None)
     waiter.wait(30, poke)
     assert waiter.told
+
+
+def test_who_began_to_enqueue_before_somebody_was_idle_need_not_wait_for_the_fallback(ground: Ground) -> None:
+    """It notifies nobody, and may be committed after the look that comes with falling idle."""
+    if not connection.features.has_select_for_update:
+        pytest.skip("one writer keeps out all others")
+    with transaction.atomic():
+        create_task(ECHO)
+        ground.keeper._round()
+        assert ground.woken() == []
+        assert ground.keeper.waiter.next_look <= time.monotonic() + TICK
+
+
+def test_a_keeper_that_follows_another_says_anew_who_is_idle(ground: Ground) -> None:
+    ground.keeper._round()
+    for page in ground.pages:
+        page.words[b.IDLE] = 0
+    ground.keeper.session.close()
+    ground.open()
+    assert not Worker.objects.filter(idle=True).exists()
 
 
 @pytest.mark.parametrize("threads", ["1", "2"])
