@@ -88,7 +88,10 @@ class Dialect:
         return None
 
     def wake(self, workers: str, idle: str) -> str | None:
-        """SQL that tells idle workers of a new task, if the table `workers` has a row with `idle`. None: they look."""
+        """SQL that tells idle workers of a new task, if the table `workers` has a row with `idle`. None: they look.
+
+        Its parameter `queue` is where the task is; empty: anywhere.
+        """
         return None
 
     def own_settings(self, given: Mapping[str, Any], silence: float) -> dict[str, Any]:
@@ -125,7 +128,7 @@ class PostgreSQLDialect(Dialect):
         if not get_settings().notify:
             return None
         # Only then: NOTIFY takes a lock on the whole server at commit.
-        return f"SELECT pg_notify('{CHANNEL}', '') FROM {workers} WHERE {idle} LIMIT 1"
+        return f"SELECT pg_notify('{CHANNEL}', %(queue)s) FROM {workers} WHERE {idle} LIMIT 1"
 
     def own_settings(self, given: Mapping[str, Any], silence: float) -> dict[str, Any]:
         own = super().own_settings(given, silence)

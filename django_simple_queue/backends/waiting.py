@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import select
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from django.db import Error
@@ -23,7 +24,7 @@ class Waiter:
 
     how = f"looks for work every {QUICK:g} to {SLOW:g} s"
     wants_idle = False  # whether enqueueing tells an idle worker, so that it must say that it is one
-    told = False  # of a new task, since the last look
+    told = False  # of a new task, since the last look began
 
     def __init__(self, session: Session) -> None:
         self.session = session
@@ -45,7 +46,11 @@ class Waiter:
     def heard(self, look_within: float) -> None:
         """Somebody was woken for what was told; a look is due in so many seconds."""
         self.told = False
-        self.next_look = min(self.next_look, time.monotonic() + look_within)
+        self.look_within(look_within)
+
+    def look_within(self, seconds: float) -> None:
+        """The next look is due then, if not before."""
+        self.next_look = min(self.next_look, time.monotonic() + seconds)
 
     def wait(self, seconds: float, wake_fd: int) -> None:
         """Until the next look is due, `seconds` at most, or something comes on wake_fd."""
@@ -105,8 +110,9 @@ class PostgreSQLWaiter(Waiter):
     wants_idle = True
     FALLBACK = 1.0
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, queues: Sequence[str] = ()) -> None:
         super().__init__(session)
+        self.queues = queues  # of which to hear; none: of all
         self.raw: Any = None  # the driver's connection that listens
         self.idle_since = 0.0
 
@@ -117,10 +123,11 @@ class PostgreSQLWaiter(Waiter):
         self.pause = interval or self.FALLBACK
         if not self.told:
             self._collect()
-        return self.told or time.monotonic() >= self.next_look
+        if self.told:
+            self.told, self.next_look = False, 0.0  # before the look: what is told during it may not be seen by it
+        return time.monotonic() >= self.next_look
 
     def looked(self, due_in: float | None) -> None:
-        self.told = False
         if (idle_for := time.monotonic() - self.idle_since) < self.FALLBACK:
             self.pause = min(self.pause, max(QUICK, idle_for))
         super().looked(due_in)
@@ -142,17 +149,21 @@ class PostgreSQLWaiter(Waiter):
             self.session.write(f"LISTEN {CHANNEL}")
             self.raw, self.next_look = raw, 0.0  # what came before is not told
             if hasattr(raw, "add_notify_handler"):  # psycopg 3 hands over what comes during other statements
-                raw.add_notify_handler(lambda notification: setattr(self, "told", True))
+                raw.add_notify_handler(lambda notification: self._hear(notification.payload))
             return
         with self.session.connection.wrap_database_errors:
             if hasattr(raw, "pgconn"):
                 raw.pgconn.consume_input()
-                while raw.pgconn.notifies():
-                    self.told = True
+                while notification := raw.pgconn.notifies():
+                    self._hear(notification.extra.decode())
             else:
                 raw.poll()
-                self.told = self.told or bool(raw.notifies)
-                raw.notifies.clear()
+                while raw.notifies:
+                    self._hear(raw.notifies.pop().payload)
+
+    def _hear(self, queue: str) -> None:
+        if not queue or not self.queues or queue in self.queues:
+            self.told = True
 
 
 class PooledWaiter(Waiter):
@@ -161,10 +172,10 @@ class PooledWaiter(Waiter):
     how = f"{Waiter.how}, since a pooler keeps notifications from it (an alias without one has them)"
 
 
-def waiter_for(session: Session) -> Waiter:
-    """The quickest that this database, what is in between, and the project's settings allow."""
+def waiter_for(session: Session, queues: Sequence[str] = ()) -> Waiter:
+    """The quickest for this database, what is in between and the project's settings; for these queues, or for all."""
     if session.connection.vendor == "sqlite":
         return SQLiteWaiter(session)
     if session.connection.vendor != "postgresql" or not get_settings().notify:
         return Waiter(session)
-    return (PooledWaiter if is_pooled(session.connection) else PostgreSQLWaiter)(session)
+    return PooledWaiter(session) if is_pooled(session.connection) else PostgreSQLWaiter(session, queues)

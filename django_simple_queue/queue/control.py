@@ -58,10 +58,12 @@ def _cancel(session: Session, params: dict[str, object]) -> bool:
 def retry(session: Session, task_id: uuid.UUID) -> bool:
     """Run an ended task again from the start. False if it has not ended, or another task has its unique_key now."""
     key = stored_id(session, task_id)
-    found = session.attempt(lambda: session.rows(f"SELECT unique_key FROM {TASK} WHERE id = %(id)s", {"id": key}))
+    found = session.attempt(
+        lambda: session.rows(f"SELECT unique_key, queue FROM {TASK} WHERE id = %(id)s", {"id": key})
+    )
     if not found:
         return False
-    unique_key = found[0][0]
+    ((unique_key, queue),) = found
     params = {"id": key, "slot": None if unique_key is None else slot_of(unique_key), "no": False, "seq": next_seq()}
     sql = (
         f"UPDATE {TASK} SET attempt = 0, losses = 0, unique_slot = %(slot)s, cancel_requested = %(no)s, seq = %(seq)s,"
@@ -76,7 +78,7 @@ def retry(session: Session, task_id: uuid.UUID) -> bool:
             with session.undoable():
                 if session.write(sql, params) != 1:
                     return False
-                wake(session)
+                wake(session, queue)
                 return True
         except IntegrityError:
             return False

@@ -38,7 +38,7 @@ def enqueue(session: Session, new: NewTask) -> uuid.UUID:
         key = task.id
     else:
         key = _enqueue_unique(session, task)
-    wake(session)
+    wake(session, new.queue)
     return key
 
 
@@ -47,10 +47,10 @@ def _is_heard() -> bool:
     return bool(pre_save.has_listeners(Task) or post_save.has_listeners(Task))
 
 
-def wake(session: Session) -> None:
-    """Have idle workers told, at the commit, that there is something to do."""
+def wake(session: Session, *queues: str) -> None:
+    """Have idle workers told, at the commit, that there is something to do in these queues."""
     if sql := _telling(session):
-        session.rows(sql)
+        session.rows(sql, {"queue": queues[0] if len(queues) == 1 else ""})
 
 
 def _telling(session: Session) -> str | None:
@@ -67,7 +67,7 @@ def enqueue_many(session: Session, news: Sequence[NewTask]) -> list[uuid.UUID]:
             next(keys) if new.unique_key is None else _enqueue_unique(session, _task(session, seq, new))
             for seq, new in numbered
         ]
-        wake(session)
+        wake(session, *{new.queue for new in news})
     return found
 
 

@@ -30,7 +30,7 @@ def is_ahead(when: Moment, now: datetime.datetime) -> bool:
 
 
 def insert(session: Session, numbered: Numbered, tell: str | None) -> uuid.UUID:
-    """Add a task. `tell`: SELECT of a value, which tells idle workers; so it needs no statement of its own."""
+    """Add a task. `tell`: SELECT that tells idle workers, by its queue; so it needs no statement of its own."""
     columns, (key,), (row,) = _rows(session, [numbered], _Storing(session))
     params, marks = dict(zip(columns, row, strict=True)), []
     for column, value in params.items():

@@ -27,16 +27,18 @@ class Outlook(NamedTuple):
     due_in: float | None  # seconds until the next SCHEDULED task is due; None: there is none
 
 
-def catch_up(strategy: ClaimStrategy) -> None:
-    """Do whatever is due; one statement if that is nothing."""
+def catch_up(strategy: ClaimStrategy) -> bool:
+    """Do whatever is due; one statement if that is nothing. True if there was anything."""
     session = strategy.session
-    for chore in _due(session):
+    due = _due(session)
+    for chore in due:
         if chore == EXPIRE:
             expire(session)
         elif chore == TIDY:
             tidy(session)
         else:
             promote(strategy)
+    return bool(due)
 
 
 def _due(session: Session) -> list[int]:

@@ -138,6 +138,10 @@ class Page:
         """How many slots are free."""
         return self._states().count(SlotState.EMPTY)
 
+    def load(self) -> int:
+        """How many tasks its runner has; a claim under way counts as one."""
+        return SLOTS - self.room() + (self.words[PENDING] != 0)
+
     def free_slots(self) -> Iterator[int]:
         return (slot for slot, state in enumerate(self._states()) if state == SlotState.EMPTY)
 

@@ -72,7 +72,7 @@ class Keeper:
         """Choose the strategy, find the tables, take a worker id (or the one of the keeper before this one)."""
         self.patience.ride_out(self.session.connection.ensure_connection)
         self.strategy = get_strategy(session=self.session, wanted=self.options.strategy)
-        self.waiter = self.patience.ride_out(lambda: waiter_for(self.session))
+        self.waiter = self.patience.ride_out(lambda: waiter_for(self.session, self.options.queues))
         try:
             self.session.attempt(lambda: self.session.rows(f"SELECT holder FROM {TASK} WHERE holder = 0"))
         except Error as error:
@@ -87,6 +87,8 @@ class Keeper:
         if not self.board.control[b.C_WORKER]:
             self._register()
             self._say_hello()
+        elif self.waiter.wants_idle:
+            self.patience.ride_out(lambda: self._say_idle(False))  # whatever the keeper before this one said
 
     def _refuse(self, message: str) -> int:
         print(f"task_worker: {message}", file=sys.stderr, flush=True)
@@ -138,13 +140,13 @@ class Keeper:
             self.waiter.next_look = 0.0  # what was given back is work for the others
         if self.board.stopping:
             return
-        idle = [page for page in self.board.live() if page.words[b.IDLE]]
+        idle = self._idle()
         if not idle:
             self.worked_at = now
         quiet_for = now - self.worked_at
         due = bool(idle) and self.waiter.look_is_due(quiet_for, self.options.poll_interval)
         if due or (idle and self.waiter.wants_idle and not self.idle_said):
-            self._look(idle)
+            self._look(len(idle))
         elif self.idle_said and not idle and now - self.woke_at > IDLE_KEPT:
             self._say_idle(False)
 
@@ -152,6 +154,7 @@ class Keeper:
         control = self.board.control
         sent, next_beat = b.clock(), time.monotonic() + self.settings.heartbeat_seconds
         worker_id = control[b.C_WORKER]
+        lapsed = sent > control[b.C_DEADLINE]  # runners that were woken meanwhile have claimed nothing
         if workers.beat(self.session, worker_id):
             control[b.C_DEADLINE] = sent + int(self.settings.lease_seconds * 1e9)
         else:
@@ -161,42 +164,45 @@ class Keeper:
             )
             self.settler.drop_all(worker_id)
             self._register()
+            lapsed = True
         held = rescue.held_numbers(self.session)  # before workers and pages are looked at
-        self.watch.look(control[b.C_WORKER], sent, held)
-        self.settler.sweep(control[b.C_WORKER], held)
+        rescued = self.watch.look(control[b.C_WORKER], sent, held)
+        swept = self.settler.sweep(control[b.C_WORKER], held)
         self.settler.pass_on_cancels(control[b.C_WORKER], held)
-        upkeep.catch_up(self.strategy)
+        if upkeep.catch_up(self.strategy) or rescued or swept or lapsed or self.options.burst:
+            self.waiter.look_within(0.0)  # nobody tells of what we have done ourselves
         if self.settings.keep_finished is not None and time.monotonic() >= self.next_prune:
             pruned = upkeep.prune(self.session, self.settings.keep_finished)
             self.next_prune = time.monotonic() + (0 if pruned >= upkeep.BATCH else PRUNE_EVERY)
-        self.waiter.next_look = 0.0  # what was rescued or promoted here tells nobody
         # Only now: what failed is due at once, and a round without it would be a success.
         self.next_beat = min(next_beat, time.monotonic() + self.watch.ends_in())
 
-    def _look(self, idle: list[b.Page]) -> None:
-        """For idle runners: promote what is due, wake as many as there are tasks; end a burst that has nothing left."""
+    def _look(self, most: int) -> None:
+        """For so many idle runners: promote what is due, wake as many as there are tasks; end a burst that is over."""
         before = self._asked()
         if self.waiter.wants_idle and not self.idle_said:
             # Said before the look: a task enqueued after it is notified, one enqueued before it is seen.
             self._say_idle(True)
-        seen = upkeep.outlook(self.session, self.options.queues, len(idle))
-        if seen.due_in == 0 and upkeep.promote(self.strategy):
-            seen = upkeep.outlook(self.session, self.options.queues, len(idle))
+        seen = upkeep.outlook(self.session, self.options.queues, most)
+        if seen.due_in == 0:
+            if upkeep.promote(self.strategy):
+                seen = upkeep.outlook(self.session, self.options.queues, most)
+            else:
+                seen = seen._replace(due_in=TICK)  # somebody's transaction holds it: no reason to ask all the time
         self.waiter.looked(seen.due_in)
         if seen.runnable:
-            # One that claims at this moment may have taken what was not seen any more: first those that do not.
-            # A claim is pending until it is known not to be idle.
-            claiming = [page for page in idle if page.words[b.PENDING]]
-            waiting = [page for page in idle if page not in claiming and page.words[b.IDLE]]
-            self._wake([*waiting, *claiming][: seen.runnable])
-        elif (
-            self.options.burst
-            and self._nothing_held(before)
-            and not self.watch.others_hold()
+            self._wake(self._idle()[: seen.runnable])  # as they are now: one may have taken its task meanwhile
+        elif self.options.burst and self._nothing_held(before) and not self.watch.others_hold():
             # A claim may have been carried out after its dead runner's page was settled.
-            and not self.settler.sweep(self.board.control[b.C_WORKER], rescue.held_numbers(self.session))
-        ):
-            self.board.control[b.C_STOP] = b.Stop.SOON
+            if self.settler.sweep(self.board.control[b.C_WORKER], rescue.held_numbers(self.session)):
+                self.waiter.look_within(0.0)
+            else:
+                self.board.control[b.C_STOP] = b.Stop.SOON
+
+    def _idle(self) -> list[b.Page]:
+        """Pages of runners that are to be woken. Last those that have or claim something: they may be busy at once."""
+        idle = [page for page in self.board.live() if page.words[b.IDLE]]
+        return sorted(idle, key=b.Page.load) if len(idle) > 1 else idle
 
     def _wake(self, pages: list[b.Page]) -> None:
         for page in pages:
@@ -226,15 +232,15 @@ class Keeper:
     def _wait(self) -> None:
         """Until something may have happened: work, a dead runner, the next beat."""
         left = max(0.0, self.next_beat - time.monotonic())
-        idle = [page for page in self.board.live() if page.words[b.IDLE]]
-        if idle and not self.board.stopping:
+        if self._idle() and not self.board.stopping:
             self.waiter.wait(left, self.poke_fd)
             if self.waiter.told:
-                self._wake(idle[:1])  # it need not wait for a look, which is for the others
+                self._wake(self._idle()[:1])  # it need not wait for a look, which is for the others
                 self.waiter.heard(look_within=TAKEN)
         else:
             select.select([self.poke_fd], [], [], min(TICK, left))
-        drain(self.poke_fd)
+        if drain(self.poke_fd) and self.options.burst:
+            self.waiter.look_within(TICK)  # whoever has just fallen idle may be the last
 
     def _tick(self) -> None:
         self.board.control[b.C_TICK] = b.clock()

@@ -45,10 +45,11 @@ def ring(fd: int) -> None:
         os.write(fd, b"!")
 
 
-def drain(fd: int) -> None:
-    """Forget all rings."""
+def drain(fd: int) -> bool:
+    """Forget all rings; whether there were any."""
     with contextlib.suppress(BlockingIOError):
-        os.read(fd, 65536)
+        return bool(os.read(fd, 65536))
+    return False
 
 
 def read_news(fd: int, alias: str) -> None:

@@ -23,10 +23,10 @@ class Watch:
         self.last_beat = 0
         self.stale_ones = False
 
-    def look(self, own_id: int, beat_sent: int, held: Iterable[int]) -> None:
+    def look(self, own_id: int, beat_sent: int, held: Iterable[int]) -> bool:
         """After each own beat, sent at `beat_sent`: watch the others, rescue what dead or missing ones hold.
 
-        `held`: the numbers under which anything is held, read before.
+        `held`: the numbers under which anything is held, read before. True if anything was taken back.
         """
         if self.last_beat and beat_sent - self.last_beat > 2 * self.heartbeat:
             self.since.clear()  # we were late ourselves: whatever held us up may have held them up too
@@ -45,14 +45,17 @@ class Watch:
                 continue
             alive.add(worker.id)
         self.since = {key: value for key, value in self.since.items() if key in alive}
+        rescued = 0
         for worker_id in held_by - alive:
             count = rescue.rescue_worker(self.strategy, worker_id, f"Worker {worker_id} died while it held this task")
+            rescued += count
             if count:
                 logger.warning("%d tasks of dead worker %d were taken back.", count, worker_id)
         for worker in seen:
             if worker.id not in alive:
                 workers.forget(self.session, worker.id)
         self.stale_ones = any(worker.stale and worker.id in held_by for worker in others)
+        return rescued > 0
 
     def ends_in(self) -> float:
         """Seconds until somebody has been watched for a whole lease: the next beat is due by then."""

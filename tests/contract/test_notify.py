@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import os
 import select
 from collections.abc import Callable
 from typing import Any
@@ -14,6 +15,7 @@ from django.utils import timezone
 from django_simple_queue import create_task, create_tasks, retry_task
 from django_simple_queue.backends import OwnSession
 from django_simple_queue.backends.dialects import CHANNEL
+from django_simple_queue.backends.waiting import PostgreSQLWaiter
 from django_simple_queue.models import Task, Worker
 
 from .cases import DatabaseCase
@@ -52,6 +54,9 @@ class TestNotify(DatabaseCase):
         if self.listener.dialect.wake("workers", "idle") is None:
             self.skipTest("this database tells nobody of a new task")
         self.listener.write(f"LISTEN {CHANNEL}")
+        self.poke, write = os.pipe()
+        self.addCleanup(os.close, self.poke)
+        self.addCleanup(os.close, write)
 
     def worker(self, **given: Any) -> Worker:
         usual = {"name": "w", "host": "h", "pid": 1, "beat_at": timezone.now(), "started_at": timezone.now()}
@@ -59,6 +64,10 @@ class TestNotify(DatabaseCase):
 
     def heard(self) -> int:
         """How many notifications were sent since this was last asked."""
+        return len(self.told())
+
+    def told(self) -> list[str]:
+        """What was sent since this was last asked."""
         self.other.rows(f"SELECT pg_notify('{CHANNEL}', '{LAST}')")
         payloads: list[str] = []
         while LAST not in payloads:
@@ -66,7 +75,7 @@ class TestNotify(DatabaseCase):
             assert select.select([raw], [], [], PATIENCE)[0], "a notification of our own did not come"
             payloads += received(raw)
         assert payloads[-1] == LAST
-        return len(payloads) - 1
+        return payloads[:-1]
 
     def test_every_way_tells_once_if_a_worker_is_idle(self) -> None:
         self.worker(idle=True)
@@ -118,6 +127,31 @@ class TestNotify(DatabaseCase):
         assert self.heard() == 1
         assert not retry_task(task.id)
         assert self.heard() == 0
+
+    def test_the_queue_is_named_if_it_is_one(self) -> None:
+        self.worker(idle=True)
+        create_task(JOB, queue="a")
+        assert self.told() == ["a"]
+        create_task(JOB, queue="it's b", unique_key="key")
+        assert self.told() == ["it's b"]
+        create_tasks([{"task": JOB, "queue": "c"}] * 2)
+        assert self.told() == ["c"]
+        create_tasks([{"task": JOB, "queue": queue} for queue in "ab"])
+        assert self.told() == [""]
+
+    def test_a_keeper_hears_of_its_own_queues(self) -> None:
+        self.worker(idle=True)
+        some, every = PostgreSQLWaiter(self.listener, ("a", "b")), PostgreSQLWaiter(self.other)
+        for queues, expected in ((["a"], True), (["c"], False), (["c", "b"], True), (["c"], False)):
+            for waiter in (some, every):
+                waiter.look_is_due(0.0, 60.0)  # it listens
+                waiter.looked(None)
+                waiter.told = False
+            create_tasks([{"task": JOB, "queue": queue} for queue in queues])
+            for waiter in (some, every):
+                waiter.session.rows("SELECT 1")  # what was committed before has come with the answer
+                waiter.wait(0.0, self.poke)
+            assert (some.told, every.told) == (expected, True), queues
 
     def test_the_setting_turns_it_off(self) -> None:
         self.worker(idle=True)

@@ -118,7 +118,7 @@ def test_a_look_wakes_first_who_is_not_just_claiming(
     for page in pages:
         page.words[b.IDLE] = page.index in idle
         page.words[b.PENDING] = page.index in claiming
-    keeper._look(pages)
+    keeper._look(len(pages))
     assert tuple(page.index for page in pages if _has_news(pipes[page.index][0])) == woken
 
 
