@@ -73,7 +73,7 @@ def line(title: str, across: str, curves: dict[str, list[list[float]]]) -> str:
 
 def nice(most: float) -> float:
     """The end of a scale that has round numbers at each fifth of it."""
-    power = 10 ** math.floor(math.log10(most))
+    power = 10.0 ** math.floor(math.log10(most))
     return next(power * times for times in (1, 1.5, 2, 2.5, 3, 4, 5, 7.5, 10) if power * times >= most)
 
 

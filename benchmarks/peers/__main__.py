@@ -12,6 +12,7 @@ import signal
 import sys
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from benchmarks.common import machine
 from benchmarks.driver.run import measure_on, measure_ours
@@ -47,7 +48,7 @@ def main() -> int:
         parser.error(f"there is no {wrong!r}")
     # Workers end with this, however it ends.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    result = {"machine": machine(), "repeat": 1 if options.memory else options.repeat, "databases": {}}
+    result: dict[str, Any] = {"machine": machine(), "repeat": 1 if options.memory else options.repeat, "databases": {}}
     for name in options.database or names:
         database = matrix.load().database(name)
         with server(database) as running:
