@@ -52,7 +52,7 @@ ONCE_PER_DATABASE = (
     *("tests/stateful", "tests/history", "tests/workload", "tests/outages", "tests/chaos"),
     *(
         f"tests/worker/test_{name}.py"
-        for name in ("atomic", "backlog", "deaths", "hygiene", "leases", "options", "processes")
+        for name in ("atomic", "backlog", "deaths", "hygiene", "leases", "options", "pinned", "pooler", "processes")
     ),
     *(f"tests/worker/test_{name}.py" for name in ("retries", "starting", "stopping", "threads", "time")),
     *(f"tests/claims/test_{name}.py" for name in ("broken", "holding", "machine", "races")),
