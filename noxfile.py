@@ -49,12 +49,14 @@ EXTRAS = {
 NO_DATABASE = ("tests/model", "tests/compat_matrix", "tests/architecture")
 # What is about the database and takes long need not run with each Django and driver.
 ONCE_PER_DATABASE = (
-    *("tests/stateful", "tests/history", "tests/workload", "tests/outages", "tests/chaos"),
+    *("tests/stateful", "tests/history", "tests/workload", "tests/outages", "tests/chaos", "tests/upgrade"),
+    *(f"tests/contract/test_{name}.py" for name in ("plans", "races")),
     *(
         f"tests/worker/test_{name}.py"
-        for name in ("atomic", "backlog", "deaths", "hygiene", "leases", "options", "pinned", "pooler", "processes")
+        for name in ("atomic", "backlog", "burst", "deaths", "hygiene", "leases", "options", "pinned", "pooler")
     ),
-    *(f"tests/worker/test_{name}.py" for name in ("retries", "starting", "stopping", "threads", "time")),
+    *(f"tests/worker/test_{name}.py" for name in ("processes", "retries", "signals", "starting", "stopping")),
+    *(f"tests/worker/test_{name}.py" for name in ("threads", "time")),
     *(f"tests/claims/test_{name}.py" for name in ("broken", "holding", "machine", "races")),
     *(f"tests/claims/test_leases{name}.py" for name in ("", "_async", "_held", "_mishaps")),
 )
