@@ -191,7 +191,7 @@ class Keeper:
                 seen = seen._replace(due_in=TICK)  # somebody's transaction holds it: no reason to ask all the time
         self.waiter.looked(seen.due_in)
         if seen.runnable:
-            self._wake(self._idle()[: seen.runnable])  # as they are now: one may have taken its task meanwhile
+            self._wake(seen.runnable)
         elif self.options.burst and self._nothing_held(before) and not self.watch.others_hold():
             # A claim may have been carried out after its dead runner's page was settled.
             if self.settler.sweep(self.board.control[b.C_WORKER], rescue.held_numbers(self.session)):
@@ -200,12 +200,14 @@ class Keeper:
                 self.board.control[b.C_STOP] = b.Stop.SOON
 
     def _idle(self) -> list[b.Page]:
-        """Pages of runners that are to be woken. Last those that have or claim something: they may be busy at once."""
-        idle = [page for page in self.board.live() if page.words[b.IDLE]]
-        return sorted(idle, key=b.Page.load) if len(idle) > 1 else idle
+        return [page for page in self.board.live() if page.words[b.IDLE]]
 
-    def _wake(self, pages: list[b.Page]) -> None:
-        for page in pages:
+    def _wake(self, most: int) -> None:
+        """Up to so many of those that are idle now. Last who has or claims something: it may be busy at once."""
+        idle = self._idle()
+        if len(idle) > 1:
+            idle.sort(key=b.Page.load)
+        for page in idle[:most]:
             page.words[b.IDLE] = 0
             write_news(self.wake_fds[page.index], WAKE)
             self.worked_at = self.woke_at = time.monotonic()
@@ -235,7 +237,7 @@ class Keeper:
         if self._idle() and not self.board.stopping:
             self.waiter.wait(left, self.poke_fd)
             if self.waiter.told:
-                self._wake(self._idle()[:1])  # it need not wait for a look, which is for the others
+                self._wake(1)  # it need not wait for a look, which is for the others
                 self.waiter.heard(look_within=TAKEN)
         else:
             select.select([self.poke_fd], [], [], min(TICK, left))

@@ -7,12 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from django_simple_queue import create_task
 from django_simple_queue.backends import Session
-from django_simple_queue.backends.waiting import QUICK, PostgreSQLWaiter, Waiter
+from django_simple_queue.backends.waiting import QUICK, PostgreSQLWaiter
 from django_simple_queue.worker import board as b
 from django_simple_queue.worker import runner as runners
-from django_simple_queue.worker.keeper import Keeper
 from django_simple_queue.worker.news import WAKE, read_news, write_news
 from django_simple_queue.worker.options import Options
 from django_simple_queue.worker.runner import Runner
@@ -90,43 +88,6 @@ def test_a_runner_with_threads_looks_again_at_once(board: b.Board, pipes: list[t
     assert not runner._look_beside()
     assert not runner._look_is_due()
     assert runner.page.words[b.IDLE]
-
-
-@pytest.mark.django_db
-@pytest.mark.parametrize(
-    ("claiming", "idle", "woken"),
-    [
-        ((), (0, 1), (0,)),
-        ((0,), (0, 1), (1,)),  # it may have taken another task, which the look did not see any more
-        ((0, 1), (0, 1), (0,)),  # or may find nothing, since it asked too early
-        ((), (1,), (1,)),  # the first had taken something before the look was over
-    ],
-)
-def test_a_look_wakes_first_who_is_not_just_claiming(
-    board: b.Board,
-    pipes: list[tuple[int, int]],
-    claiming: tuple[int, ...],
-    idle: tuple[int, ...],
-    woken: tuple[int, ...],
-) -> None:
-    pages = board.pages[:2]
-    keeper = Keeper(OPTIONS, board, pipes[-1][0], [write for _, write in pipes[:-1]])
-    keeper.session = Session()  # which sees this test's transaction
-    keeper.waiter = Waiter(keeper.session)
-    keeper.waiter.pause = 1.0
-    create_task("tests.jobs.tasks.noop")
-    for page in pages:
-        page.words[b.IDLE] = page.index in idle
-        page.words[b.PENDING] = page.index in claiming
-    keeper._look(len(pages))
-    assert tuple(page.index for page in pages if _has_news(pipes[page.index][0])) == woken
-
-
-def _has_news(fd: int) -> bool:
-    try:
-        return bool(os.read(fd, 1000))
-    except BlockingIOError:
-        return False
 
 
 def test_who_has_just_said_that_it_is_idle_looks_a_few_times_more(monkeypatch: pytest.MonkeyPatch) -> None:

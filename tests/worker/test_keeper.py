@@ -78,6 +78,27 @@ def test_one_that_is_claiming_is_not_woken_in_place_of_one_that_waits(ground: Gr
     assert ground.woken() == [waiting.index]
 
 
+@pytest.mark.parametrize(
+    ("claiming", "idle", "woken"),
+    [
+        ((), (0, 1), [0]),
+        ((0,), (0, 1), [1]),  # it may have taken another task, which the look did not see any more
+        ((0, 1), (0, 1), [0]),  # or may find nothing, since it asked too early
+        ((), (1,), [1]),  # the first had taken something before the look was over
+    ],
+)
+def test_a_look_wakes_first_who_is_not_just_claiming(
+    ground: Ground, claiming: tuple[int, ...], idle: tuple[int, ...], woken: list[int]
+) -> None:
+    create_task(ECHO)
+    for page in ground.pages:
+        page.words[b.IDLE] = page.index in idle
+        page.words[b.PENDING] = page.index in claiming
+    ground.keeper.waiter.look_is_due(0.0, None)
+    ground.keeper._look(len(ground.pages))
+    assert ground.woken() == woken
+
+
 def test_all_are_woken_if_there_is_work_for_all(ground: Ground) -> None:
     for _ in range(2):
         create_task(ECHO)
